@@ -1,0 +1,288 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Decide compares want with obs and returns what there is to do.
+//
+// obs.Carried is set by the caller if the deployed package is not the one of the
+// marker but is already the wanted one, down to a bundle with the wanted source:
+// an apply was cut off after its upload, and this one goes on from there.
+//
+// Its errors are of type Problem: nothing is done until a person has acted.
+func Decide(want Desired, obs Observed, now time.Time) (Plan, error) {
+	p := Plan{Want: want, Observed: obs}
+	if want.Config.Spec.Suspend {
+		return p, nil
+	}
+	if err := checkFunction(want, obs); err != nil {
+		return Plan{}, err
+	}
+	marker, marked := obs.Latest.marker()
+	p.secrets(marked, marker)
+	p.environment(marked, marker)
+	p.bundle(marked, marker, now)
+	p.configuration(marked, marker)
+	p.alias()
+	if p.Release && obs.Alias != nil && obs.Alias.Weighted {
+		return Plan{}, Problem{
+			Reason:  "WeightedAlias",
+			Message: fmt.Sprintf("alias %s of %s routes calls to two versions", obs.Alias.Name, want.Consumer()),
+			Fix:     "finish or undo that deployment, so that the alias names one version; sealift never clears weights",
+		}
+	}
+	return p, p.checkSize(now)
+}
+
+// checkFunction refuses functions that a package delivery can't serve.
+func checkFunction(want Desired, obs Observed) error {
+	latest := obs.Latest
+	_, markerErr := ParseMarker(latest.Environment[MarkerVariable])
+	switch {
+	case latest.PackageType == "Image":
+		return Problem{"ContainerImage", fmt.Sprintf("%s is a container image, which has no package to put a bundle into", want.Consumer()),
+			"deploy the function as a .zip package"}
+	case latest.EnvironmentError != "", latest.KMSKeyARN != "" && latest.Environment == nil:
+		return Problem{"EnvironmentUnreadable", fmt.Sprintf("the environment of %s can't be read (%s)", want.Consumer(), cmpOr(latest.EnvironmentError, "no variables in the answer")),
+			"grant kms:Decrypt on the function's own environment key " + cmpOr(latest.KMSKeyARN, "(the AWS managed one)")}
+	case errors.Is(markerErr, ErrNewerMarker):
+		return Problem{"NewerMarker", fmt.Sprintf("%s was last applied by a newer sealift", want.Consumer()), "upgrade this sealift"}
+	case latest.State == "Failed":
+		return Problem{"FunctionFailed", fmt.Sprintf("%s is in the state Failed", want.Consumer()), "see its StateReason: aws lambda get-function-configuration --function-name " + want.Config.Spec.Function.Name}
+	}
+	return nil
+}
+
+func cmpOr(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// secrets lists the names whose sealed value differs from the applied one's.
+func (p *Plan) secrets(marked bool, m Marker) {
+	want := p.Want.Config.Spec.Sealed
+	if marked && m.Source == p.Want.Source() {
+		return
+	}
+	var before map[string]string
+	switch {
+	case !marked:
+	case p.Want.Previous == nil:
+		p.add(Change, KindSecret, "", fmt.Sprintf("sealed values changed (names unknown: %s is not in the repository)", short(m.Revision)))
+		return
+	default:
+		before = p.Want.Previous.Spec.Sealed
+	}
+	for _, name := range sortedUnion(want, before) {
+		now, wanted := want[name]
+		old, applied := before[name]
+		switch {
+		case !applied:
+			p.add(Add, KindSecret, name, "added")
+		case !wanted:
+			p.add(Remove, KindSecret, name, "removed")
+		case now != old:
+			p.add(Change, KindSecret, name, "changed (value hidden)")
+		}
+	}
+}
+
+// environment lists the plain variables that differ from what is live. A live
+// value is shown only if git has it too: anything else may be a secret that
+// somebody put there by hand.
+func (p *Plan) environment(marked bool, m Marker) {
+	want, live := p.Want.Config.Spec.Environment, p.Observed.Latest.Environment
+	var committed map[string]string
+	if marked && p.Want.Previous != nil {
+		committed = p.Want.Previous.Spec.Environment
+	}
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		value, exists := live[key]
+		switch {
+		case !exists:
+			p.add(Add, KindEnv, key, plain(want[key]))
+		case value == want[key]:
+		case committed[key] == value && slices.Contains(m.Owned, key):
+			p.add(Change, KindEnv, key, plain(value)+" → "+plain(want[key]))
+		case slices.Contains(m.Owned, key):
+			p.add(Change, KindEnv, key, "changed outside sealift (live value hidden) → "+plain(want[key]))
+		default:
+			p.add(Change, KindEnv, key, "taken over (live value hidden) → "+plain(want[key]))
+		}
+	}
+	for _, key := range m.Owned {
+		if _, wanted := want[key]; wanted {
+			continue
+		}
+		if _, exists := live[key]; exists {
+			p.add(Remove, KindEnv, key, "removed")
+		}
+	}
+}
+
+// bundle decides whether the bundle is written anew, and says why.
+func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
+	latest := p.Observed.Latest
+	if p.Observed.Carried != nil {
+		p.add(Keep, KindPackage, "", "uploaded by an apply that was cut off; going on at the configuration")
+		return
+	}
+	replaced := marked && latest.CodeSHA256 != m.CodeSHA256
+	codeChanged := marked && m.Code != p.Want.Code
+	switch {
+	case !marked:
+		p.BundleReason = "first delivery"
+	case m.Source != p.Want.Source():
+		p.BundleReason = p.sourceReason()
+	case p.expired(m, now):
+		p.BundleReason = fmt.Sprintf("the data key is older than %s", p.Want.Config.Spec.Bundle.MaxAge.Duration)
+	case codeChanged:
+		p.BundleReason = "the package that carries it is uploaded"
+	case replaced:
+		p.BundleReason = "the deployed package was replaced outside sealift"
+	default:
+		return
+	}
+	p.add(Change, KindBundle, "", fmt.Sprintf("fresh data key: %s; %s encrypted", p.BundleReason, count(len(p.Want.Config.Spec.Sealed), "secret")))
+	p.add(Change, KindPackage, "", packageDetail(p.Want.Config.Spec.Package.Path, marked, codeChanged, replaced))
+}
+
+func packageDetail(path string, marked, codeChanged, replaced bool) string {
+	switch {
+	case !marked:
+		return "built from " + path
+	case codeChanged:
+		return "code changed; built from " + path
+	case replaced:
+		return "replaced outside sealift; built again from " + path
+	}
+	return "code unchanged; built from " + path + " with the new bundle"
+}
+
+// sourceReason says which part of the bundle's source changed.
+func (p *Plan) sourceReason() string {
+	previous := p.Want.Previous
+	if previous == nil {
+		return "sealed values changed"
+	}
+	was, is := source(previous, p.Want.Region), source(p.Want.Config, p.Want.Region)
+	var changed []string
+	if !maps.Equal(was.Sealed, is.Sealed) {
+		changed = append(changed, "sealed values changed")
+	}
+	if was.BundleKey != is.BundleKey {
+		changed = append(changed, "bundle key changed")
+	}
+	if was.Path != is.Path {
+		changed = append(changed, "bundle path changed")
+	}
+	if len(changed) == 0 {
+		return "the function it is sealed for changed"
+	}
+	return strings.Join(changed, ", ")
+}
+
+func (p *Plan) expired(m Marker, now time.Time) bool {
+	maxAge := p.Want.Config.Spec.Bundle.MaxAge
+	return maxAge != nil && now.Sub(m.DataKey) >= maxAge.Duration
+}
+
+// configuration decides whether the environment is written: it is with every
+// bundle, whose marker it holds, and wherever an owned key is not as wanted.
+func (p *Plan) configuration(marked bool, m Marker) {
+	envDiffers := slices.ContainsFunc(p.Items, func(i Item) bool { return i.Kind == KindEnv })
+	ownedDiffers := marked && !slices.Equal(m.Owned, slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)))
+	p.Configure = p.BundleReason != "" || p.Observed.Carried != nil || envDiffers || ownedDiffers
+	if p.Configure && len(p.Items) == 0 {
+		p.add(Change, KindMarker, "", "owned environment keys are recorded")
+	}
+	if p.Configure && p.BundleReason == "" && p.Observed.Carried == nil {
+		p.add(Keep, KindPackage, "", "unchanged: no upload, no data key")
+	}
+}
+
+// alias decides whether a version is published and the alias moved to it.
+func (p *Plan) alias() {
+	name := p.Want.Config.Spec.Function.Alias
+	if name == "" {
+		return
+	}
+	alias, live := p.Observed.Alias, p.Observed.Live
+	switch {
+	case alias == nil:
+		p.Release = true
+		p.add(Add, KindAlias, name, "created at a new version")
+	case !p.InSync():
+		p.Release = true
+		p.add(Change, KindAlias, name, fmt.Sprintf("version %s → a new version", alias.Version))
+	case live == nil || !p.sameRelease(*live):
+		p.Release = true
+		p.add(Change, KindAlias, name, fmt.Sprintf("version %s is not what was applied → published again", alias.Version))
+	}
+}
+
+// sameRelease reports whether version v is what $LATEST is, as far as sealift
+// owns it.
+func (p *Plan) sameRelease(v Configuration) bool {
+	latest := p.Observed.Latest
+	if v.CodeSHA256 != latest.CodeSHA256 || v.Environment[MarkerVariable] != latest.Environment[MarkerVariable] {
+		return false
+	}
+	for key, value := range p.Want.Config.Spec.Environment {
+		if live, exists := v.Environment[key]; !exists || live != value {
+			return false
+		}
+	}
+	return true
+}
+
+// checkSize refuses an environment that Lambda would refuse, before anything is
+// written. The marker of the coming write has the size of this one.
+func (p *Plan) checkSize(now time.Time) error {
+	if !p.Configure {
+		return nil
+	}
+	stand := p.Want.MarkerFor(strings.Repeat("x", 22), strings.Repeat("x", 44), now)
+	return CheckEnvironmentSize(Environment(p.Observed.Latest.Environment, p.Observed.Marker().Owned, p.Want.Config.Spec.Environment, stand))
+}
+
+func sortedUnion(a, b map[string]string) []string {
+	names := maps.Clone(a)
+	if names == nil {
+		names = make(map[string]string, len(b))
+	}
+	maps.Copy(names, b)
+	return slices.Sorted(maps.Keys(names))
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// plain returns a value of plain environment for one line of text.
+func plain(value string) string {
+	if value == "" || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(value)
+	}
+	return value
+}
+
+func short(revision string) string {
+	if len(revision) > 7 {
+		return revision[:7]
+	}
+	return revision
+}

@@ -1,0 +1,339 @@
+package plan_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+var (
+	now       = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	revision1 = strings.Repeat("1", 40)
+	revision2 = strings.Repeat("2", 40)
+	codeSHA   = strings.Repeat("A", 43) + "="
+	otherSHA  = strings.Repeat("B", 43) + "="
+)
+
+// config returns the config that most cases start from.
+func config(edit func(*v1alpha1.SealedConfig)) *v1alpha1.SealedConfig {
+	c := &v1alpha1.SealedConfig{}
+	c.Namespace, c.Name = "payments", "hello"
+	c.Spec.Function = v1alpha1.FunctionSpec{Name: "hello", Alias: "live"}
+	c.Spec.Package.Path = "../functions/hello"
+	c.Spec.Bundle = v1alpha1.BundleSpec{KMSKey: "alias/sealift-bundle", Path: "sealed-config.jwe"}
+	c.Spec.Environment = map[string]string{"LOG_LEVEL": "info"}
+	c.Spec.Sealed = map[string]string{"API_TOKEN": "sealed a", "DB_PASSWORD": "sealed b"}
+	if edit != nil {
+		edit(c)
+	}
+	return c
+}
+
+func desired(revision string, c, previous *v1alpha1.SealedConfig) plan.Desired {
+	return plan.Desired{
+		File: "manifests/hello.yaml", Revision: revision, Config: c, Region: "us-east-2",
+		Code: plan.CodeIdentity("tree1", nil), Previous: previous,
+	}
+}
+
+// applied returns the function as an apply of d leaves it.
+func applied(d plan.Desired) plan.Observed {
+	m := d.MarkerFor(strings.Repeat("b", 22), codeSHA, now.Add(-time.Hour))
+	latest := plan.Configuration{
+		Name: "hello", Version: "$LATEST", RevisionID: "r1", CodeSHA256: codeSHA, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
+		Environment: plan.Environment(map[string]string{"FOREIGN": "kept"}, nil, d.Config.Spec.Environment, m),
+	}
+	live := latest
+	live.Version, live.Environment = "6", maps.Clone(latest.Environment)
+	return plan.Observed{Latest: latest, Alias: &plan.Alias{Name: "live", Version: "6", RevisionID: "a1"}, Live: &live}
+}
+
+// lines renders a plan as the tests compare it.
+func lines(p plan.Plan) []string {
+	var out []string
+	for _, i := range p.Items {
+		out = append(out, strings.Join(strings.Fields(fmt.Sprintf("%s %s %s: %s", i.Action, i.Kind, i.Name, i.Detail)), " "))
+	}
+	return out
+}
+
+func TestDecide(t *testing.T) {
+	const moved = "change alias live: version 6 → a new version"
+	const untouched = "keep package : unchanged: no upload, no data key"
+	was := desired(revision1, config(nil), nil)
+	tests := []struct {
+		name      string
+		edit      func(*v1alpha1.SealedConfig) // of the wanted config
+		forgotten bool                         // the marker's revision is gone
+		want      func(*plan.Desired)
+		observed  func(*plan.Observed)
+		lines     []string
+		bundle    string
+		configure bool
+		release   bool
+	}{
+		{name: "in sync"},
+		{
+			name:     "first delivery",
+			observed: func(o *plan.Observed) { o.Latest.Environment, o.Alias, o.Live = nil, nil, nil },
+			lines: []string{
+				"add secret API_TOKEN: added", "add secret DB_PASSWORD: added", "add env LOG_LEVEL: info",
+				"change bundle : fresh data key: first delivery; 2 secrets encrypted",
+				"change package : built from ../functions/hello", "add alias live: created at a new version",
+			},
+			bundle: "first delivery", configure: true, release: true,
+		},
+		{
+			name: "secrets added, changed and removed",
+			edit: func(c *v1alpha1.SealedConfig) {
+				c.Spec.Sealed = map[string]string{"DB_PASSWORD": "sealed c", "NEW": "sealed d"}
+			},
+			lines: []string{
+				"remove secret API_TOKEN: removed", "change secret DB_PASSWORD: changed (value hidden)", "add secret NEW: added",
+				"change bundle : fresh data key: sealed values changed; 2 secrets encrypted",
+				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
+			},
+			bundle: "sealed values changed", configure: true, release: true,
+		},
+		{
+			name:      "secrets changed and the history is gone",
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Sealed["DB_PASSWORD"] = "sealed c" },
+			forgotten: true,
+			lines: []string{
+				"change secret : sealed values changed (names unknown: 1111111 is not in the repository)",
+				"change bundle : fresh data key: sealed values changed; 2 secrets encrypted",
+				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
+			},
+			bundle: "sealed values changed", configure: true, release: true,
+		},
+		{
+			name: "plain environment alone touches neither package nor KMS",
+			edit: func(c *v1alpha1.SealedConfig) {
+				c.Spec.Environment = map[string]string{"LOG_LEVEL": "debug", "NEW": ""}
+			},
+			lines:     []string{"change env LOG_LEVEL: info → debug", `add env NEW: ""`, untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name:      "environment key no longer wanted",
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Environment = nil },
+			lines:     []string{"remove env LOG_LEVEL: removed", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name:      "value changed by hand is hidden, for it may be a secret",
+			observed:  func(o *plan.Observed) { o.Latest.Environment["LOG_LEVEL"] = "hunter2" },
+			lines:     []string{"change env LOG_LEVEL: changed outside sealift (live value hidden) → info", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name:      "foreign key taken over",
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Environment["FOREIGN"] = "ours" },
+			lines:     []string{"change env FOREIGN: taken over (live value hidden) → ours", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name: "owned key removed by hand, and no longer wanted",
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Environment = nil },
+			observed: func(o *plan.Observed) {
+				delete(o.Latest.Environment, "LOG_LEVEL")
+			},
+			lines:     []string{"change marker : owned environment keys are recorded", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name: "code changed",
+			want: func(d *plan.Desired) { d.Code = plan.CodeIdentity("tree2", nil) },
+			lines: []string{
+				"change bundle : fresh data key: the package that carries it is uploaded; 2 secrets encrypted",
+				"change package : code changed; built from ../functions/hello", moved,
+			},
+			bundle: "the package that carries it is uploaded", configure: true, release: true,
+		},
+		{
+			name:     "package replaced outside sealift",
+			observed: func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
+			lines: []string{
+				"change bundle : fresh data key: the deployed package was replaced outside sealift; 2 secrets encrypted",
+				"change package : replaced outside sealift; built again from ../functions/hello", moved,
+			},
+			bundle: "the deployed package was replaced outside sealift", configure: true, release: true,
+		},
+		{
+			name: "bundle key and path changed",
+			edit: func(c *v1alpha1.SealedConfig) {
+				c.Spec.Bundle.KMSKey, c.Spec.Bundle.Path = "alias/other", "other.jwe"
+			},
+			lines: []string{
+				"change bundle : fresh data key: bundle key changed, bundle path changed; 2 secrets encrypted",
+				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
+			},
+			bundle: "bundle key changed, bundle path changed", configure: true, release: true,
+		},
+		{
+			name: "data key at its age",
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Hour} },
+			lines: []string{
+				"change bundle : fresh data key: the data key is older than 1h0m0s; 2 secrets encrypted",
+				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
+			},
+			bundle: "the data key is older than 1h0m0s", configure: true, release: true,
+		},
+		{
+			name: "data key a second younger",
+			edit: func(c *v1alpha1.SealedConfig) {
+				c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Hour + time.Second}
+			},
+		},
+		{
+			name:     "alias moved by hand",
+			observed: func(o *plan.Observed) { o.Alias.Version, o.Live.CodeSHA256 = "5", otherSHA },
+			lines:    []string{"change alias live: version 5 is not what was applied → published again"},
+			release:  true,
+		},
+		{
+			name:     "apply cut off before the alias",
+			observed: func(o *plan.Observed) { delete(o.Live.Environment, plan.MarkerVariable) },
+			lines:    []string{"change alias live: version 6 is not what was applied → published again"},
+			release:  true,
+		},
+		{
+			name:     "no alias wanted",
+			edit:     func(c *v1alpha1.SealedConfig) { c.Spec.Function.Alias = "" },
+			observed: func(o *plan.Observed) { o.Alias, o.Live = nil, nil },
+		},
+		{
+			name: "suspended",
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Suspend, c.Spec.Sealed = true, nil },
+		},
+		{
+			name:     "weights on an alias that need not move",
+			observed: func(o *plan.Observed) { o.Alias.Weighted = true },
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			want := desired(revision2, config(test.edit), was.Config)
+			if test.forgotten {
+				want.Previous = nil
+			}
+			if test.want != nil {
+				test.want(&want)
+			}
+			obs := applied(was)
+			if test.observed != nil {
+				test.observed(&obs)
+			}
+			p, err := plan.Decide(want, obs, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.lines, lines(p)); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			if p.BundleReason != test.bundle || p.Configure != test.configure || p.Release != test.release {
+				t.Errorf("bundle %q, configure %t, release %t; want %q, %t, %t", p.BundleReason, p.Configure, p.Release, test.bundle, test.configure, test.release)
+			}
+			if got, want := p.InSync(), test.lines == nil; got != want {
+				t.Errorf("InSync() = %t, want %t", got, want)
+			}
+		})
+	}
+}
+
+func TestDecideRefuses(t *testing.T) {
+	was := desired(revision1, config(nil), nil)
+	changed := func(c *v1alpha1.SealedConfig) { c.Spec.Environment["LOG_LEVEL"] = "debug" }
+	tests := []struct {
+		name     string
+		edit     func(*v1alpha1.SealedConfig)
+		observed func(*plan.Observed)
+		err      string
+		hint     string
+	}{
+		{
+			name: "weighted alias", edit: changed,
+			observed: func(o *plan.Observed) { o.Alias.Weighted = true },
+			err:      "alias live of us-east-2/hello routes calls to two versions (WeightedAlias)",
+			hint:     "finish or undo that deployment, so that the alias names one version; sealift never clears weights",
+		},
+		{
+			name:     "container image",
+			observed: func(o *plan.Observed) { o.Latest.PackageType = "Image" },
+			err:      "us-east-2/hello is a container image, which has no package to put a bundle into (ContainerImage)",
+			hint:     "deploy the function as a .zip package",
+		},
+		{
+			name:     "environment with an error",
+			observed: func(o *plan.Observed) { o.Latest.EnvironmentError = "AccessDeniedException" },
+			err:      "the environment of us-east-2/hello can't be read (AccessDeniedException) (EnvironmentUnreadable)",
+			hint:     "grant kms:Decrypt on the function's own environment key (the AWS managed one)",
+		},
+		{
+			name: "encrypted environment without variables",
+			observed: func(o *plan.Observed) {
+				o.Latest.Environment, o.Latest.KMSKeyARN = nil, "arn:aws:kms:us-east-2:123456789012:key/e"
+			},
+			err:  "the environment of us-east-2/hello can't be read (no variables in the answer) (EnvironmentUnreadable)",
+			hint: "grant kms:Decrypt on the function's own environment key arn:aws:kms:us-east-2:123456789012:key/e",
+		},
+		{
+			name:     "newer marker",
+			observed: func(o *plan.Observed) { o.Latest.Environment[plan.MarkerVariable] = "2.whatever" },
+			err:      "us-east-2/hello was last applied by a newer sealift (NewerMarker)",
+			hint:     "upgrade this sealift",
+		},
+		{
+			name:     "failed function",
+			observed: func(o *plan.Observed) { o.Latest.State = "Failed" },
+			err:      "us-east-2/hello is in the state Failed (FunctionFailed)",
+			hint:     "see its StateReason: aws lambda get-function-configuration --function-name hello",
+		},
+		{
+			name: "environment too large", edit: changed,
+			observed: func(o *plan.Observed) { o.Latest.Environment["FOREIGN"] = strings.Repeat("x", 4000) },
+			err:      "the environment would be 4273 bytes with sealift's marker, over Lambda's 4096 (EnvironmentTooLarge)",
+			hint:     "move values from spec.environment to spec.sealed: a bundle holds up to 1 MiB",
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			obs := applied(was)
+			test.observed(&obs)
+			_, err := plan.Decide(desired(revision2, config(test.edit), was.Config), obs, now)
+			var problem plan.Problem
+			if !errors.As(err, &problem) || err.Error() != test.err || problem.Hint() != test.hint {
+				t.Errorf("got  %v\nhint %q\nwant %s\nhint %q", err, problem.Hint(), test.err, test.hint)
+			}
+		})
+	}
+}
+
+// What an apply leaves is in sync with what it applied, whatever was there before.
+func TestApplyConverges(t *testing.T) {
+	for _, live := range []map[string]string{nil, {"FOREIGN": "x"}, {"LOG_LEVEL": "by hand"}, {plan.MarkerVariable: "not a marker"}} {
+		d := desired(revision1, config(nil), nil)
+		obs := plan.Observed{Latest: plan.Configuration{Name: "hello", CodeSHA256: otherSHA, Environment: live}}
+		p, err := plan.Decide(d, obs, now)
+		if err != nil || p.InSync() {
+			t.Fatalf("first plan: in sync %t, %v", p.InSync(), err)
+		}
+		m := d.MarkerFor(strings.Repeat("b", 22), codeSHA, now)
+		obs.Latest.Environment = plan.Environment(live, obs.Marker().Owned, d.Config.Spec.Environment, m)
+		obs.Latest.CodeSHA256 = codeSHA
+		release := obs.Latest
+		obs.Alias, obs.Live = &plan.Alias{Name: "live", Version: "1"}, &release
+		if p, err = plan.Decide(d, obs, now); err != nil || !p.InSync() {
+			t.Errorf("from %v: after the apply %v, %v", live, lines(p), err)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
+)
+
+const (
+	deliveryPackage = "package"
+	formatJWE       = "jwe"
+)
+
+// Desired is one config at one revision, with everything looked up that the
+// manifest leaves to its surroundings.
+type Desired struct {
+	File     string // the manifest's path in the repository
+	Revision string // commit id
+	Config   *v1alpha1.SealedConfig
+	Region   string          // of the function
+	Code     envelope.Digest // CodeIdentity of spec.package
+	// Previous is the config at the marker's revision, from which the changed
+	// names are told; nil if that revision or the file in it is gone.
+	Previous *v1alpha1.SealedConfig
+}
+
+// CodeIdentity returns the identity of a package that is built from a folder of a
+// commit: SHA-256 of "sealift/code/1", the git tree id and the exclude patterns,
+// each ended by a line feed.
+func CodeIdentity(treeID string, exclude []string) envelope.Digest {
+	lines := append([]string{"sealift/code/1", "tree " + treeID}, exclude...)
+	return sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+}
+
+// Consumer returns the function that the bundle is sealed for.
+func (d Desired) Consumer() envelope.Consumer {
+	return envelope.Consumer{Region: d.Region, Function: d.Config.Spec.Function.Name}
+}
+
+// Source returns the digest of what the wanted bundle is made from.
+func (d Desired) Source() envelope.Digest { return source(d.Config, d.Region).Digest() }
+
+func source(c *v1alpha1.SealedConfig, region string) envelope.BundleSource {
+	return envelope.BundleSource{
+		Consumer:  envelope.Consumer{Region: region, Function: c.Spec.Function.Name},
+		BundleKey: c.Spec.Bundle.KMSKey,
+		Delivery:  deliveryPackage,
+		Format:    formatJWE,
+		Path:      c.Spec.Bundle.Path,
+		Sealed:    c.Spec.Sealed,
+	}
+}
+
+// MarkerFor returns the marker of d for a package that was uploaded.
+func (d Desired) MarkerFor(bundleID, codeSHA256 string, dataKey time.Time) Marker {
+	return Marker{
+		BundleID: bundleID, Source: d.Source(), Code: d.Code, Revision: d.Revision,
+		CodeSHA256: codeSHA256, DataKey: dataKey.UTC().Truncate(time.Second),
+		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)),
+	}
+}

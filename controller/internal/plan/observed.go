@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"time"
+
+	"sealift.dev/sealift/api/envelope"
+)
+
+// Observed is what AWS Lambda says of one function at one moment.
+type Observed struct {
+	Latest  Configuration    // $LATEST
+	Alias   *Alias           // nil if the config names none, or if it does not exist yet
+	Live    *Configuration   // the version that Alias names; nil with it
+	Carried *envelope.Bundle // see Decide; nil if there is nothing to resume
+}
+
+// Configuration is one version of a function as GetFunction answers it
+// (https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html).
+type Configuration struct {
+	ARN              string
+	Name             string // bare function name
+	Version          string // "$LATEST" or a number
+	RevisionID       string // fences the next write; "" where the endpoint has none
+	CodeSHA256       string // base64 of the SHA-256 of the package
+	PackageType      string // Zip or Image
+	Architectures    []string
+	KMSKeyARN        string // customer managed key of the environment, or ""
+	SourceKMSKeyARN  string // customer managed key of the package, or ""
+	Environment      map[string]string
+	EnvironmentError string // error code, where Lambda can't read the environment
+	LastModified     time.Time
+	State            string // Pending, Active, …
+	LastUpdateStatus string // Successful, InProgress, Failed
+	CodeLocation     string // presigned URL of the package, valid for ten minutes
+}
+
+// Alias is an alias as GetAlias answers it.
+type Alias struct {
+	Name       string
+	Version    string
+	RevisionID string
+	Weighted   bool // it routes a share of the calls to a second version
+}
+
+// marker returns the marker of c, and whether it has one that can be read.
+func (c Configuration) marker() (Marker, bool) {
+	m, err := ParseMarker(c.Environment[MarkerVariable])
+	return m, err == nil
+}
+
+// Marker returns what sealift recorded on the function, or the zero Marker.
+func (o Observed) Marker() Marker {
+	m, _ := o.Latest.marker()
+	return m
+}

@@ -1,0 +1,86 @@
+// Package plan decides what a pass has to do. Decide is a pure function of what
+// is wanted, what was observed and the time: `sealift diff` prints its Plan, and
+// `sealift apply` executes the same one.
+//
+// No plaintext and no ciphertext is in a Plan.
+package plan
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrReobserve says that the function is no longer what was observed: somebody
+// else wrote to it, or an answer got lost. Whoever meets it starts again.
+var ErrReobserve = errors.New("the function changed while it was being worked on")
+
+// Problem is a state of the function in which sealift does nothing until a
+// person has acted.
+type Problem struct {
+	Reason  string // CamelCase, as in a condition
+	Message string
+	Fix     string // the next step
+}
+
+// Error returns "MESSAGE (REASON)".
+func (p Problem) Error() string { return fmt.Sprintf("%s (%s)", p.Message, p.Reason) }
+
+// Hint returns the next step.
+func (p Problem) Hint() string { return p.Fix }
+
+// Action is what becomes of a thing.
+type Action string
+
+// The four actions.
+const (
+	Add    Action = "add"
+	Change Action = "change"
+	Remove Action = "remove"
+	Keep   Action = "keep"
+)
+
+// Kind is what an Item is about.
+type Kind string
+
+// The kinds, in the order in which a plan lists them.
+const (
+	KindSecret  Kind = "secret"
+	KindEnv     Kind = "env"
+	KindBundle  Kind = "bundle"
+	KindPackage Kind = "package"
+	KindMarker  Kind = "marker"
+	KindAlias   Kind = "alias"
+)
+
+// Item is one line of a plan. Detail holds no value of a secret, no length, no
+// hash; From and To are set for plain environment alone, and only where the value
+// stands in git.
+type Item struct {
+	Action Action `json:"action"`
+	Kind   Kind   `json:"kind"`
+	Name   string `json:"name,omitempty"`
+	Detail string `json:"detail"`
+}
+
+// Plan is what differs between what is wanted and what was observed, and what an
+// apply has to do about it.
+type Plan struct {
+	Want     Desired
+	Observed Observed
+	Items    []Item
+
+	// BundleReason says why the bundle is written under a fresh data key, and the
+	// package with it uploaded; "" if neither is.
+	BundleReason string
+	// Configure is set if the environment, which holds the marker, is written.
+	Configure bool
+	// Release is set if a version is published and the alias moved to it.
+	Release bool
+}
+
+// InSync reports whether there is nothing to do.
+func (p Plan) InSync() bool { return p.BundleReason == "" && !p.Configure && !p.Release }
+
+func (p *Plan) add(action Action, kind Kind, name, detail string) {
+	p.Items = append(p.Items, Item{Action: action, Kind: kind, Name: name, Detail: detail})
+}
