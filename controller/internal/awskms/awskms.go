@@ -1,0 +1,132 @@
+// Package awskms asks AWS KMS for what sealift needs of it: data keys, the
+// unwrapping of content keys, and public keys. It sorts KMS's errors into few
+// kinds, each with a next step, and passes no text of an answer on.
+package awskms
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"sealift.dev/sealift/api/envelope"
+)
+
+// Client asks KMS in the region that a key's ARN names, or in its own. It is safe
+// for concurrent use.
+type Client struct{ api *kms.Client }
+
+// New returns a Client with the credentials, region and endpoint of cfg.
+func New(cfg aws.Config) *Client { return &Client{api: kms.NewFromConfig(cfg)} }
+
+// in returns the option that sends a call to region, if there is one.
+func in(region string) func(*kms.Options) {
+	return func(o *kms.Options) {
+		if region != "" {
+			o.Region = region
+		}
+	}
+}
+
+// regionOf returns the region of a key given by ARN, or "".
+func regionOf(keyID string) string {
+	parsed, err := arn.Parse(keyID)
+	if err != nil {
+		return ""
+	}
+	return parsed.Region
+}
+
+// Decrypt unwraps the content key of v, which the caller has found to be sealed
+// for the right place and by a key it trusts. It returns envelope.ErrOpen if the
+// key does not unwrap it, and *Error otherwise.
+func (c *Client) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error) {
+	input := &kms.DecryptInput{
+		KeyId:               aws.String(v.KeyID()),
+		CiphertextBlob:      v.WrappedKey(),
+		EncryptionContext:   v.EncryptionContext(),
+		EncryptionAlgorithm: types.EncryptionAlgorithmSpecSymmetricDefault,
+	}
+	if v.Algorithm() == envelope.RSAOAEP256 {
+		input.EncryptionAlgorithm = types.EncryptionAlgorithmSpecRsaesOaepSha256
+	}
+	out, err := c.api.Decrypt(ctx, input, in(regionOf(v.KeyID())))
+	if err != nil {
+		return nil, classify("Decrypt", v.KeyID(), err)
+	}
+	return out.Plaintext, nil
+}
+
+// GenerateDataKey draws a 256-bit data key under the key keyID (id, ARN or alias)
+// in region; an ARN's own region goes before that.
+func (c *Client) GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error) {
+	if own := regionOf(keyID); own != "" {
+		region = own
+	}
+	out, err := c.api.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+		KeyId:             aws.String(keyID),
+		KeySpec:           types.DataKeySpecAes256,
+		EncryptionContext: encryptionContext,
+	}, in(region))
+	if err != nil {
+		return nil, classify("GenerateDataKey", keyID, err)
+	}
+	return &envelope.DataKey{KeyID: aws.ToString(out.KeyId), Plaintext: out.Plaintext, Wrapped: out.CiphertextBlob}, nil
+}
+
+// Key is what sealift knows of a KMS key.
+type Key struct {
+	ARN      string
+	Offline  bool // an RSA key, whose public part seals without AWS
+	Rotation bool // KMS rotates its material each year; symmetric keys alone
+	State    string
+}
+
+// Describe looks up a key by id, ARN or alias. It returns an *Error that wraps
+// ErrNotFound if there is none.
+func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
+	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
+	if err != nil {
+		return Key{}, classify("DescribeKey", keyID, err)
+	}
+	m := out.KeyMetadata
+	key := Key{ARN: aws.ToString(m.Arn), State: string(m.KeyState)}
+	switch m.KeySpec {
+	case types.KeySpecRsa3072, types.KeySpecRsa4096:
+		key.Offline = true
+	case types.KeySpecSymmetricDefault:
+		status, err := c.api.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: m.Arn}, in(regionOf(key.ARN)))
+		if err != nil {
+			return Key{}, classify("GetKeyRotationStatus", key.ARN, err)
+		}
+		key.Rotation = status.KeyRotationEnabled
+	default:
+		return Key{}, &Error{Operation: "DescribeKey", KeyID: keyID, Cause: fmt.Errorf("key spec %s", m.KeySpec),
+			Fix: "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption"}
+	}
+	if m.KeyUsage != types.KeyUsageTypeEncryptDecrypt {
+		return Key{}, &Error{Operation: "DescribeKey", KeyID: keyID, Cause: fmt.Errorf("key usage %s", m.KeyUsage),
+			Fix: "use a key made with --key-usage ENCRYPT_DECRYPT"}
+	}
+	return key, nil
+}
+
+// PublicKey returns the public part of an RSA key.
+func (c *Client) PublicKey(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
+	out, err := c.api.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
+	if err != nil {
+		return nil, classify("GetPublicKey", keyID, err)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
+	public, isRSA := parsed.(*rsa.PublicKey)
+	if err != nil || !isRSA {
+		return nil, &Error{Operation: "GetPublicKey", KeyID: keyID, Cause: errors.New("the answer is not an RSA public key"), Fix: "name an RSA_3072 or RSA_4096 key"}
+	}
+	return public, nil
+}

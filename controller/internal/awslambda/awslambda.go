@@ -1,0 +1,176 @@
+// Package awslambda reads and changes functions through the AWS Lambda API.
+//
+// Every write carries the RevisionId of what was observed, where the API takes
+// one, and is followed until it has come to its end: an update of a function is
+// asynchronous, its answer's RevisionId is stale by the time it is done
+// (https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html), and so
+// the function is read again and compared. Polling uses GetFunction, which has a
+// quota of its own (100 a second), not GetFunctionConfiguration.
+package awslambda
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// Options configure a Client.
+type Options struct {
+	// Unfenced lets a Client work with an endpoint that answers no RevisionId, as
+	// some emulators do. Writes of others may be lost there.
+	Unfenced bool
+	// HTTP downloads packages. Nil means a client that follows no redirect.
+	HTTP *http.Client
+}
+
+// Client works on the functions of one region. It is safe for concurrent use.
+type Client struct {
+	api      *lambda.Client
+	http     *http.Client
+	region   string
+	unfenced bool
+}
+
+// New returns a Client with the credentials, region and endpoint of cfg.
+func New(cfg aws.Config, o Options) *Client {
+	c := &Client{api: lambda.NewFromConfig(cfg), http: o.HTTP, region: cfg.Region, unfenced: o.Unfenced}
+	if c.http == nil {
+		c.http = &http.Client{
+			Timeout:       10 * time.Minute,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return c
+}
+
+// Observe returns the function, its alias if there is one of that name, and the
+// version that the alias points at. It waits for an update in progress to end.
+func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Observed, error) {
+	var obs plan.Observed
+	var err error
+	if obs.Latest, err = c.settled(ctx, function, ""); err != nil {
+		return plan.Observed{}, err
+	}
+	if obs.Latest.RevisionID == "" && !c.unfenced {
+		return plan.Observed{}, &Error{Operation: "GetFunction", Function: function, Code: "Unfenced", Cause: "the endpoint answers no RevisionId, so another writer's work could be lost unseen",
+			Fix: "use AWS or `sealift local-aws`; for an emulator without RevisionId add --unfenced"}
+	}
+	if alias == "" {
+		return obs, nil
+	}
+	if obs.Alias, err = c.alias(ctx, function, alias); err != nil || obs.Alias == nil {
+		return obs, err
+	}
+	live, err := c.configuration(ctx, function, obs.Alias.Version)
+	if err != nil {
+		return plan.Observed{}, err
+	}
+	obs.Live = &live
+	return obs, nil
+}
+
+// alias returns nil for an alias that does not exist.
+func (c *Client) alias(ctx context.Context, function, name string) (*plan.Alias, error) {
+	out, err := c.api.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &function, Name: &name})
+	if hasCode(err, "ResourceNotFoundException") {
+		return nil, nil //nolint:nilnil // an alias that does not exist yet is no error
+	}
+	if err != nil {
+		return nil, c.classify("GetAlias", function, err)
+	}
+	weighted := out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0
+	return &plan.Alias{Name: name, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId), Weighted: weighted}, nil
+}
+
+// configuration reads one version; "" is $LATEST.
+func (c *Client) configuration(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
+	input := &lambda.GetFunctionInput{FunctionName: &function}
+	if qualifier != "" {
+		input.Qualifier = &qualifier
+	}
+	out, err := c.api.GetFunction(ctx, input)
+	if err != nil {
+		return plan.Configuration{}, c.classify("GetFunction", function, err)
+	}
+	if out.Configuration == nil {
+		return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Cause: "the answer has no Configuration"}
+	}
+	conf := fromAPI(out.Configuration)
+	if out.Code != nil {
+		conf.CodeLocation = aws.ToString(out.Code.Location)
+		conf.SourceKMSKeyARN = aws.ToString(out.Code.SourceKMSKeyArn)
+	}
+	return conf, nil
+}
+
+func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
+	conf := plan.Configuration{
+		ARN: aws.ToString(f.FunctionArn), Name: aws.ToString(f.FunctionName), Version: aws.ToString(f.Version),
+		RevisionID: aws.ToString(f.RevisionId), CodeSHA256: aws.ToString(f.CodeSha256),
+		PackageType: string(f.PackageType), KMSKeyARN: aws.ToString(f.KMSKeyArn),
+		State: string(f.State), LastUpdateStatus: string(f.LastUpdateStatus),
+	}
+	for _, a := range f.Architectures {
+		conf.Architectures = append(conf.Architectures, string(a))
+	}
+	if f.Environment != nil {
+		conf.Environment = f.Environment.Variables
+		if f.Environment.Error != nil {
+			conf.EnvironmentError = aws.ToString(f.Environment.Error.ErrorCode)
+		}
+	}
+	// "2026-11-23T10:00:00.000+0000"; a time that can't be read stays zero, and the
+	// data key that it stands for counts as old.
+	conf.LastModified, _ = time.Parse("2006-01-02T15:04:05.000-0700", aws.ToString(f.LastModified))
+	return conf
+}
+
+const (
+	firstPoll = 100 * time.Millisecond
+	lastPoll  = 5 * time.Second
+	patience  = 10 * time.Minute
+)
+
+// settled reads a version until neither it nor an update of it is in progress. A
+// status that is not known is waited for as well, and in the end refused.
+func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
+		conf, err := c.configuration(ctx, function, qualifier)
+		if err != nil || isSettled(conf) {
+			return conf, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Code: "NotSettled",
+				Cause: fmt.Sprintf("still in the state %s, update %s: %v", conf.State, conf.LastUpdateStatus, context.Cause(ctx)),
+				Fix:   "see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
+		}
+	}
+}
+
+// isSettled reports whether c is in a state that only a write changes. Emulators
+// that know no states answer none.
+func isSettled(c plan.Configuration) bool {
+	switch types.State(c.State) {
+	case types.StateActive, types.StateInactive, types.StateFailed, "":
+	default:
+		return false
+	}
+	switch types.LastUpdateStatus(c.LastUpdateStatus) {
+	case types.LastUpdateStatusSuccessful, types.LastUpdateStatusFailed, "":
+		return true
+	}
+	return false
+}

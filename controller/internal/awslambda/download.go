@@ -1,0 +1,55 @@
+package awslambda
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// maxPackage is the largest package Lambda holds, in bytes: 250 MB unzipped, of
+// which a zip is at most a little more.
+const maxPackage = 260 << 20
+
+// Package downloads the package of conf and verifies that it is the one of its
+// CodeSHA256. The presigned URL is in none of its errors.
+func (c *Client) Package(ctx context.Context, conf plan.Configuration) ([]byte, error) {
+	data, err := c.download(ctx, conf.CodeLocation)
+	if err != nil {
+		return nil, fmt.Errorf("download the package of %s: %w", conf.Name, err)
+	}
+	if sum := sha256.Sum256(data); base64.StdEncoding.EncodeToString(sum[:]) != conf.CodeSHA256 {
+		return nil, fmt.Errorf("download the package of %s: it is not the one of its CodeSha256", conf.Name)
+	}
+	return data, nil
+}
+
+func (c *Client) download(ctx context.Context, location string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	if err != nil || location == "" {
+		return nil, errors.New("the function's Code.Location is not a URL")
+	}
+	resp, err := c.http.Do(req)
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		err = withURL.Err
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("HTTP status %d", resp.StatusCode)
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
+	if err == nil && len(data) > maxPackage {
+		err = fmt.Errorf("over %d bytes", maxPackage)
+	}
+	return data, err
+}

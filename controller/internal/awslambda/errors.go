@@ -1,0 +1,91 @@
+package awslambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/smithy-go"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// Error is a call of Lambda that did not do what it should. It quotes nothing of
+// the answer but its error code: Lambda's own text for an environment that is too
+// large, for one, has the whole environment in it.
+type Error struct {
+	Operation string
+	Function  string
+	Region    string
+	Code      string
+	Cause     string
+	Fix       string
+}
+
+// Error returns "lambda OPERATION of FUNCTION in REGION: CAUSE".
+func (e *Error) Error() string {
+	where := e.Function
+	if e.Region != "" {
+		where += " in " + e.Region
+	}
+	return fmt.Sprintf("lambda %s of %s: %s", e.Operation, where, e.Cause)
+}
+
+// Hint returns the next step.
+func (e *Error) Hint() string { return e.Fix }
+
+func hasCode(err error, code string) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && api.ErrorCode() == code
+}
+
+// classifyWrite is classify for calls that change something. Where the function
+// is not what was observed, is being updated, or may or may not have been changed
+// by a call that was never answered, only a new look can tell: ErrReobserve.
+func (c *Client) classifyWrite(operation, function string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var api smithy.APIError
+	answered := errors.As(err, &api)
+	switch {
+	case !answered && errors.Is(err, context.Canceled):
+		return fmt.Errorf("lambda %s of %s: %w", operation, function, context.Canceled)
+	case !answered:
+		return fmt.Errorf("lambda %s of %s: no answer, so it is not known whether it took effect: %w", operation, function, plan.ErrReobserve)
+	case api.ErrorCode() == "PreconditionFailedException", api.ErrorCode() == "ResourceConflictException":
+		return fmt.Errorf("lambda %s of %s: %s: %w", operation, function, api.ErrorCode(), plan.ErrReobserve)
+	}
+	return c.classify(operation, function, err)
+}
+
+// classify turns an error of the SDK into one of ours.
+func (c *Client) classify(operation, function string, err error) error {
+	e := &Error{Operation: operation, Function: function, Region: c.region}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("lambda %s of %s: %w", operation, function, context.Canceled)
+		}
+		e.Cause, e.Fix = "no answer", "check the network, AWS_ENDPOINT_URL, the region and the credentials (aws sts get-caller-identity)"
+		return e
+	}
+	e.Code = api.ErrorCode()
+	switch e.Code {
+	case "ResourceNotFoundException":
+		e.Cause, e.Fix = "no such function", "sealift configures functions that exist: create it first, or check spec.function, the account and the region"
+	case "AccessDeniedException":
+		e.Cause, e.Fix = "access denied", fmt.Sprintf("allow lambda:%s on that function for these credentials (aws sts get-caller-identity)", operation)
+	case "TooManyRequestsException", "ThrottlingException", "ServiceException":
+		e.Cause, e.Fix = fmt.Sprintf("Lambda is busy (%s)", e.Code), "try again in a while"
+	case "CodeStorageExceededException":
+		e.Cause, e.Fix = "the account's code storage in this region is full", "delete versions that nothing uses, or have the quota raised"
+	case "RequestEntityTooLargeException", "RequestTooLargeException":
+		e.Cause, e.Fix = "the package is too large for a direct upload", "make the package smaller: spec.package.exclude"
+	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException":
+		e.Cause, e.Fix = fmt.Sprintf("the credentials are refused (%s)", e.Code), "renew the credentials, and check the clock"
+	default:
+		e.Cause, e.Fix = e.Code, "look the code up in the Lambda API reference"
+	}
+	return e
+}

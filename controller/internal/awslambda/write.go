@@ -1,0 +1,116 @@
+package awslambda
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// UpdateCode uploads a package over c's, and sends along what Lambda would set
+// back to its default otherwise. It returns the function as it is afterwards.
+func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []byte, codeSHA256 string) (plan.Configuration, error) {
+	input := &lambda.UpdateFunctionCodeInput{FunctionName: &conf.Name, ZipFile: zip, RevisionId: revision(conf.RevisionID)}
+	for _, a := range conf.Architectures {
+		input.Architectures = append(input.Architectures, types.Architecture(a))
+	}
+	if conf.SourceKMSKeyARN != "" {
+		input.SourceKMSKeyArn = &conf.SourceKMSKeyARN
+	}
+	if _, err := c.api.UpdateFunctionCode(ctx, input); err != nil {
+		return plan.Configuration{}, c.classifyWrite("UpdateFunctionCode", conf.Name, err)
+	}
+	updated, err := c.updated(ctx, "UpdateFunctionCode", conf.Name)
+	if err != nil {
+		return plan.Configuration{}, err
+	}
+	if updated.CodeSHA256 != codeSHA256 {
+		return plan.Configuration{}, fmt.Errorf("verify the package of %s: its CodeSha256 is not what was uploaded: %w", conf.Name, plan.ErrReobserve)
+	}
+	return updated, nil
+}
+
+// UpdateEnvironment sets all variables of the function to env, and returns the
+// function as it is afterwards.
+func (c *Client) UpdateEnvironment(ctx context.Context, conf plan.Configuration, env map[string]string) (plan.Configuration, error) {
+	_, err := c.api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &conf.Name,
+		Environment:  &types.Environment{Variables: env},
+		RevisionId:   revision(conf.RevisionID),
+	})
+	if err != nil {
+		return plan.Configuration{}, c.classifyWrite("UpdateFunctionConfiguration", conf.Name, err)
+	}
+	updated, err := c.updated(ctx, "UpdateFunctionConfiguration", conf.Name)
+	if err != nil {
+		return plan.Configuration{}, err
+	}
+	if updated.CodeSHA256 != conf.CodeSHA256 || !maps.Equal(updated.Environment, env) {
+		return plan.Configuration{}, fmt.Errorf("verify the configuration of %s: it is not what was written: %w", conf.Name, plan.ErrReobserve)
+	}
+	return updated, nil
+}
+
+// updated waits for an update to end, and refuses one that failed.
+func (c *Client) updated(ctx context.Context, operation, function string) (plan.Configuration, error) {
+	conf, err := c.settled(ctx, function, "")
+	if err == nil && conf.LastUpdateStatus == string(types.LastUpdateStatusFailed) {
+		err = &Error{Operation: operation, Function: function, Code: "UpdateFailed", Cause: "Lambda took the update and then failed it; what was live before still is",
+			Fix: "see LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
+	}
+	return conf, err
+}
+
+// Publish makes a version of $LATEST as conf has it, and waits until it is
+// Active. Lambda answers the last version if nothing changed since then
+// (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
+func (c *Client) Publish(ctx context.Context, conf plan.Configuration, description string) (string, error) {
+	out, err := c.api.PublishVersion(ctx, &lambda.PublishVersionInput{
+		FunctionName: &conf.Name,
+		CodeSha256:   &conf.CodeSHA256,
+		RevisionId:   revision(conf.RevisionID),
+		Description:  &description,
+	})
+	if hasCode(err, "InvalidParameterValueException") { // what a CodeSha256 mismatch is answered with
+		return "", fmt.Errorf("publish %s: the package is not the one that was verified: %w", conf.Name, plan.ErrReobserve)
+	}
+	if err != nil {
+		return "", c.classifyWrite("PublishVersion", conf.Name, err)
+	}
+	version := aws.ToString(out.Version)
+	published, err := c.settled(ctx, conf.Name, version)
+	if err != nil {
+		return "", err
+	}
+	if published.State == string(types.StateFailed) {
+		return "", &Error{Operation: "PublishVersion", Function: conf.Name, Code: "VersionFailed", Cause: fmt.Sprintf("version %s is in the state Failed", version),
+			Fix: fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version)}
+	}
+	if published.CodeSHA256 != conf.CodeSHA256 || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {
+		return "", fmt.Errorf("verify version %s of %s: it is not what was published: %w", version, conf.Name, plan.ErrReobserve)
+	}
+	return version, nil
+}
+
+// PointAlias moves the alias to version, or creates it if was is nil.
+func (c *Client) PointAlias(ctx context.Context, conf plan.Configuration, name string, was *plan.Alias, version string) error {
+	if was == nil {
+		_, err := c.api.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version})
+		return c.classifyWrite("CreateAlias", conf.Name, err)
+	}
+	_, err := c.api.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version, RevisionId: revision(was.RevisionID)})
+	return c.classifyWrite("UpdateAlias", conf.Name, err)
+}
+
+// revision leaves the fence out where the endpoint gave none.
+func revision(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
