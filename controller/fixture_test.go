@@ -1,0 +1,304 @@
+package controller_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/awskms"
+	"sealift.dev/sealift/controller/internal/awslambda"
+	"sealift.dev/sealift/controller/internal/awstest"
+	"sealift.dev/sealift/controller/internal/localaws"
+	"sealift.dev/sealift/controller/internal/pack"
+)
+
+const (
+	region     = "us-east-2"
+	bundleFile = "sealed-config.jwe"
+	canary     = "SEALIFTCANARY-3c1f7e"
+)
+
+// fixture is a repository of commits in memory, a local AWS with one function, and
+// a Reconciler between them.
+type fixture struct {
+	t       *testing.T
+	aws     *localaws.Server
+	before  func(operation string) // called ahead of each Lambda or KMS call
+	lambda  *lambda.Client
+	kms     *awskms.Client
+	sealing string // ARN
+	bundle  string // ARN
+	log     bytes.Buffer
+	r       *controller.Reconciler
+	commits map[string]commit
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	server, err := localaws.Open(localaws.Options{Now: time.Now, Settle: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, aws: server, commits: map[string]commit{}, before: func(string) {}}
+	cfg := awstest.Config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.before(operation(r))
+		server.ServeHTTP(w, r)
+	}), region)
+	f.lambda, f.kms = lambda.NewFromConfig(cfg), awskms.New(cfg)
+	f.sealing = f.key("alias/sealift-sealing").ARN
+	f.bundle = f.key("alias/sealift-bundle").ARN
+	f.createFunction("hello")
+	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(server)})
+	f.r = controller.New(controller.Options{
+		Observer: functions, Writer: functions, Releaser: functions, Keys: f.kms, SealingKeys: []string{f.sealing},
+		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	return f
+}
+
+// operation names the call that a request makes, as far as tests tell them apart.
+func operation(r *http.Request) string {
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return strings.TrimPrefix(target, "TrentService.")
+	}
+	return r.Method + " " + r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+}
+
+// Symmetric sealing keeps the tests free of RSA keys, which take long to make.
+func (f *fixture) key(alias string) awskms.Key {
+	f.t.Helper()
+	key, _, err := f.kms.EnsureKey(context.Background(), awskms.Spec{Alias: alias})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return key
+}
+
+func (f *fixture) createFunction(name string) {
+	f.t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	if err := errors.Join(w.AddFS(fstest.MapFS{"bootstrap": {Data: []byte("first"), Mode: 0o755}}), w.Close()); err != nil {
+		f.t.Fatal(err)
+	}
+	_, err := f.lambda.CreateFunction(f.t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: &name, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"),
+		Role: aws.String("arn:aws:iam::000000000000:role/r"), Code: &types.FunctionCode{ZipFile: b.Bytes()},
+		Environment: &types.Environment{Variables: map[string]string{"FOREIGN": "kept"}},
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// seal returns the manifest lines of spec.sealed, all sealed under one data key.
+func (f *fixture) seal(name string, values map[string]string) map[string]string {
+	f.t.Helper()
+	key, err := f.kms.GenerateDataKey(f.t.Context(), region, f.sealing, envelope.SealingContext("payments", name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	sealer, err := envelope.NewOnlineSealer(rand.Reader, "payments", name, key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer sealer.Close()
+	sealed := map[string]string{}
+	for key, value := range values {
+		at := envelope.Scope{Namespace: "payments", Name: name, Key: key}
+		if sealed[key], err = sealer.Seal(at, envelope.NewSecret([]byte(value))); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	return sealed
+}
+
+// manifest is a SealedConfig as a file.
+type manifest struct {
+	name, function, kmsKey string
+	env, sealed            map[string]string
+}
+
+func (m manifest) file() *fstest.MapFile {
+	var b strings.Builder
+	fmt.Fprintf(&b, "apiVersion: sealift.dev/v1alpha1\nkind: SealedConfig\nmetadata: {name: %s, namespace: payments}\nspec:\n", m.name)
+	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2, alias: live}\n  package: {path: ../functions/hello}\n", m.function)
+	fmt.Fprintf(&b, "  bundle: {kmsKey: %q}\n", m.kmsKey)
+	for section, values := range map[string]map[string]string{"environment": m.env, "sealed": m.sealed} {
+		if len(values) > 0 {
+			fmt.Fprintf(&b, "  %s:\n", section)
+		}
+		for key, value := range values {
+			fmt.Fprintf(&b, "    %s: %q\n", key, value)
+		}
+	}
+	return &fstest.MapFile{Data: []byte(b.String()), Mode: 0o644}
+}
+
+// commit is a commit in memory.
+type commit struct {
+	id    string
+	files fstest.MapFS
+}
+
+func (c commit) Revision() string { return c.id }
+
+func (c commit) Sub(_ context.Context, dir string) (fs.FS, error) {
+	if _, err := fs.Stat(c.files, dir); err != nil {
+		return nil, err
+	}
+	return fs.Sub(c.files, dir)
+}
+
+func (c commit) TreeID(dir string) (string, error) {
+	h := sha1.New()
+	err := fs.WalkDir(c.files, dir, func(name string, _ fs.DirEntry, err error) error {
+		if f := c.files[name]; f != nil {
+			fmt.Fprintf(h, "%s %s %x\n", name, f.Mode, f.Data)
+		}
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// commit makes a commit of code and manifests and returns its targets.
+func (f *fixture) commit(code string, manifests ...manifest) []controller.Target {
+	f.t.Helper()
+	files := fstest.MapFS{"functions/hello/bootstrap": {Data: []byte(code), Mode: 0o755}, "functions/hello/lib/data.txt": {Data: []byte("data")}}
+	for _, m := range manifests {
+		files["manifests/"+m.name+".yaml"] = m.file()
+	}
+	c := commit{files: files}
+	tree, err := c.TreeID(".")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	c.id = tree
+	f.commits[c.id] = c
+	history := func(_ context.Context, revision string) (controller.Commit, error) {
+		if c, found := f.commits[revision]; found {
+			return c, nil
+		}
+		return nil, fs.ErrNotExist
+	}
+	targets, err := controller.Load(f.t.Context(), c, history, controller.Selection{Paths: []string{"manifests"}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return targets
+}
+
+// apply applies one target that has to succeed, and returns the calls it made.
+func (f *fixture) apply(t controller.Target) (controller.Result, []string) {
+	f.t.Helper()
+	earlier := len(f.aws.Calls())
+	result, err := f.r.Apply(f.t.Context(), t)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return result, f.callsSince(earlier)
+}
+
+// callsSince lists the calls that change something or go to KMS.
+func (f *fixture) callsSince(earlier int) []string {
+	var calls []string
+	for _, c := range f.aws.Calls()[earlier:] {
+		if c.Mutating || c.Service == "kms" {
+			calls = append(calls, strings.TrimSpace(c.Operation+" "+c.Code))
+		}
+	}
+	return calls
+}
+
+// live returns the package and environment of the version that the alias names.
+func (f *fixture) live(function string) (version string, zipped []byte, env map[string]string) {
+	f.t.Helper()
+	out, err := f.lambda.GetFunction(f.t.Context(), &lambda.GetFunctionInput{FunctionName: &function, Qualifier: aws.String("live")})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	functions := awslambda.New(awstest.Config(f.aws, region), awslambda.Options{HTTP: awstest.Client(f.aws)})
+	obs, err := functions.Observe(f.t.Context(), function, "live")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	data, err := functions.Package(f.t.Context(), *obs.Live)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return *out.Configuration.Version, data, out.Configuration.Environment.Variables
+}
+
+// open opens the bundle of a package as the function would.
+func (f *fixture) open(function string, zipped []byte) (map[string]string, envelope.Bundle) {
+	f.t.Helper()
+	data, err := pack.ReadEntry(zipped, bundleFile, envelope.MaxBundleSize)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	bundle, err := envelope.ParseBundle(data)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	to := envelope.Consumer{Region: region, Function: function}
+	key, err := f.unwrap(bundle, to)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	secrets, err := bundle.Open(to, key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	values := map[string]string{}
+	for name, secret := range secrets {
+		values[name] = string(secret.Reveal())
+	}
+	return values, bundle
+}
+
+// unwrap asks KMS as the function to does.
+func (f *fixture) unwrap(bundle envelope.Bundle, to envelope.Consumer) ([]byte, error) {
+	keyID := bundle.KeyID()
+	out, err := kms.NewFromConfig(awstest.Config(f.aws, region)).Decrypt(f.t.Context(), &kms.DecryptInput{
+		KeyId: &keyID, CiphertextBlob: bundle.WrappedKey(), EncryptionContext: to.EncryptionContext(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Plaintext, nil
+}
+
+// entries returns the names of a package's entries, sorted.
+func (f *fixture) entries(zipped []byte) []string {
+	f.t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(zipped), int64(len(zipped)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	var names []string
+	for _, file := range r.File {
+		names = append(names, file.Name)
+	}
+	slices.Sort(names)
+	return names
+}
