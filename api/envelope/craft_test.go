@@ -129,8 +129,10 @@ func online() *craft {
 }
 
 // bundle is a bundle for us-east-2/hello under the data key fill("data key", 32).
-func bundle() *craft {
-	dataKey, id := fill("data key", 32), fill("bundle id", 16)
+func bundle() *craft { return bundleUnder(fill("data key", 32)) }
+
+func bundleUnder(dataKey []byte) *craft {
+	id := fill("bundle id", 16)
 	extract := hmac.New(sha256.New, id)
 	extract.Write(dataKey)
 	expand := func(info string) []byte {

@@ -108,6 +108,7 @@ func headerFaults(notJSON string) []fault {
 		{name: "enc null", change: in(`"A256GCM"`, `null`), cause: "enc is not A256GCM"},
 		{name: "kid of an alias", change: in(keyARN, "arn:aws:kms:us-east-2:111122223333:alias/x"), cause: "kid is not the ARN of a KMS key"},
 		{name: "kid bare", change: in(keyARN, "1234abcd-12ab-34cd-56ef-1234567890ab"), cause: "kid is not the ARN of a KMS key"},
+		{name: "kid with something before it", change: in(keyARN, "x"+keyARN), cause: "kid is not the ARN of a KMS key"},
 		{name: "kid of another service", change: in("arn:aws:kms", "arn:aws:s3"), cause: "kid is not the ARN of a KMS key"},
 		{name: "kid with a line feed", change: in(keyARN, keyARN+`\n`), cause: "kid is not the ARN of a KMS key"},
 		{name: "kid empty", change: in(keyARN, ""), cause: "kid is not the ARN of a KMS key"},

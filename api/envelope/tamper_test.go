@@ -58,6 +58,15 @@ func artifacts(t *testing.T) []artifact {
 	}
 }
 
+// isRefusal reports whether err is one of the documented errors.
+func isRefusal(err error) bool {
+	var format *envelope.FormatError
+	var scope *envelope.ScopeError
+	var other *envelope.ConsumerError
+	return errors.Is(err, envelope.ErrOpen) || errors.Is(err, errRefused) ||
+		errors.As(err, &format) || errors.As(err, &scope) || errors.As(err, &other)
+}
+
 // TestEveryBitFlipIsRefused flips each bit of the text as it is received.
 func TestEveryBitFlipIsRefused(t *testing.T) {
 	for _, a := range artifacts(t) {
@@ -69,8 +78,8 @@ func TestEveryBitFlipIsRefused(t *testing.T) {
 			flipped := []byte(a.text)
 			for i := range len(flipped) * 8 {
 				flipped[i/8] ^= 1 << (i % 8)
-				if err := a.open(string(flipped)); err == nil {
-					t.Errorf("opened with bit %d of character %d (%q) flipped", i%8, i/8, a.text[i/8])
+				if err := a.open(string(flipped)); !isRefusal(err) {
+					t.Errorf("bit %d of character %d (%q) flipped: %v", i%8, i/8, a.text[i/8], err)
 				}
 				flipped[i/8] ^= 1 << (i % 8)
 			}
@@ -86,29 +95,11 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 			t.Parallel()
 			for i := range len(a.text) {
 				for _, cut := range []string{a.text[:i], a.text[i+1:], a.text[:i] + a.text[i+1:]} {
-					if err := a.open(cut); err == nil {
-						t.Errorf("opened when cut at character %d to %d characters", i, len(cut))
+					if err := a.open(cut); !isRefusal(err) {
+						t.Errorf("cut at character %d to %d characters: %v", i, len(cut), err)
 					}
 				}
 			}
 		})
-	}
-}
-
-// TestRefusalsKeepTheirClass makes sure that tampering gives one of the documented
-// errors and nothing else.
-func TestRefusalsKeepTheirClass(t *testing.T) {
-	for _, a := range artifacts(t) {
-		for i := 0; i < len(a.text); i += 3 {
-			err := a.open(a.text[:i] + "A" + a.text[i+1:])
-			var format *envelope.FormatError
-			var scope *envelope.ScopeError
-			var other *envelope.ConsumerError
-			known := errors.Is(err, envelope.ErrOpen) || errors.Is(err, errRefused) ||
-				errors.As(err, &format) || errors.As(err, &scope) || errors.As(err, &other)
-			if a.text[i] != 'A' && !known {
-				t.Errorf("%s with A at %d: %v", a.name, i, err)
-			}
-		}
 	}
 }
