@@ -1,0 +1,36 @@
+package v1alpha1
+
+import (
+	"path"
+	"regexp"
+)
+
+// functionARN is the ARN of a function without a qualifier. Its groups are region,
+// account and name.
+var functionARN = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:lambda:([a-z0-9-]{1,32}):([0-9]{12}):function:([a-zA-Z0-9_-]{1,64})$`)
+
+// Default fills in what a config leaves out: the namespace, the path of the bundle, and,
+// where the function is given as an ARN, its bare name, account and region. It brings
+// spec.package.path to its shortest form. What is not valid stays as it is, for Validate
+// to report: an ARN with a qualifier, or one whose region is not spec.function.region.
+// Applied again it changes nothing.
+func Default(c *SealedConfig) {
+	if c.Namespace == "" {
+		c.Namespace = DefaultNamespace
+	}
+	c.Spec.Function.setDefaults()
+	if c.Spec.Package.Path != "" {
+		c.Spec.Package.Path = path.Clean(c.Spec.Package.Path)
+	}
+	if c.Spec.Bundle.Path == "" {
+		c.Spec.Bundle.Path = DefaultBundlePath
+	}
+}
+
+func (f *FunctionSpec) setDefaults() {
+	arn := functionARN.FindStringSubmatch(f.Name)
+	if arn == nil || (f.Region != "" && f.Region != arn[1]) {
+		return
+	}
+	f.Region, f.Account, f.Name = arn[1], arn[2], arn[3]
+}

@@ -1,0 +1,226 @@
+package v1alpha1
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sealift.dev/sealift/api/envelope"
+)
+
+// fieldPath is where a node is: raw with the names in the manifest as they are, shown without
+// the names that could mislead a reader or are no names.
+type fieldPath struct{ raw, shown string }
+
+var shownName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]{0,252}$`)
+
+// sealedPath is the path whose values no error may hint at.
+const sealedPath = "spec.sealed"
+
+// child is the path of a field, variable or secret, and of a label or annotation, whose
+// names may hold dots.
+func (p fieldPath) child(name string) fieldPath {
+	prefix, suffix := ".", ""
+	switch {
+	case p.raw == "":
+		prefix = ""
+	case name == "", strings.HasPrefix(p.raw, "metadata."):
+		prefix, suffix = "[", "]"
+	}
+	below := fieldPath{p.raw + prefix + name + suffix, p.shown + prefix + name + suffix}
+	if !shownName.MatchString(name) || p.raw == sealedPath && !envelope.ValidName(name) {
+		below.shown = p.shown
+	}
+	return below
+}
+
+func (p fieldPath) index(i int) fieldPath {
+	suffix := fmt.Sprintf("[%d]", i)
+	return fieldPath{p.raw + suffix, p.shown + suffix}
+}
+
+// place is where a field stands in the text and how errors name it.
+type place struct {
+	line  int
+	shown string
+}
+
+// lines maps raw paths to places; the path of the document is empty.
+type lines map[string]place
+
+// at returns the line of the field or of the nearest one that encloses it.
+func (l lines) at(raw string) int {
+	for ; raw != ""; raw = parent(raw) {
+		if at, found := l[raw]; found {
+			return at.line
+		}
+	}
+	return l[""].line
+}
+
+// parent cuts the last part off a path.
+func parent(raw string) string { return raw[:max(strings.LastIndexAny(raw, ".["), 0)] }
+
+// reader turns the nodes of one manifest into plain values, and collects the faults.
+type reader struct {
+	file   string
+	src    *source
+	lines  lines
+	errs   Errors
+	failed map[string]bool     // raw paths with a fault
+	banned map[*yaml.Node]bool // nodes that a ban hit, and that are not read further
+}
+
+func newReader(file string, data []byte) *reader {
+	return &reader{file: file, src: newSource(data), lines: lines{}, failed: map[string]bool{}, banned: map[*yaml.Node]bool{}}
+}
+
+func (r *reader) fault(n *yaml.Node, at fieldPath, cause string) {
+	r.failed[at.raw] = true
+	r.errs = append(r.errs, Error{File: r.file, Line: n.Line, Field: at.shown, Cause: cause})
+}
+
+// value reads n as the Go type want. It returns false if there is nothing to keep:
+// n is empty, or it has a fault, which is then recorded.
+func (r *reader) value(n *yaml.Node, want reflect.Type, at fieldPath) (any, bool) {
+	if r.banned[n] {
+		return nil, false
+	}
+	switch want {
+	case reflect.TypeFor[*metav1.Duration]():
+		return r.duration(n, at)
+	case reflect.TypeFor[string]():
+		return r.text(n, at)
+	case reflect.TypeFor[bool]():
+		return r.boolean(n, at)
+	}
+	if isNull(n) {
+		return nil, false
+	}
+	if want.Kind() == reflect.Slice {
+		return r.list(n, want.Elem(), at)
+	}
+	if n.Kind != yaml.MappingNode {
+		r.fault(n, at, "want a mapping of names to values")
+		return nil, false
+	}
+	if want.Kind() == reflect.Map {
+		return r.dictionary(n, want.Elem(), at), true
+	}
+	return r.object(n, fieldsOf(want), at), true
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+func (r *reader) list(n *yaml.Node, want reflect.Type, at fieldPath) (any, bool) {
+	if n.Kind != yaml.SequenceNode {
+		r.fault(n, at, "want a list")
+		return nil, false
+	}
+	items := []any{}
+	for i, item := range n.Content {
+		r.lines[at.index(i).raw] = place{item.Line, at.index(i).shown}
+		v, _ := r.value(item, want, at.index(i))
+		items = append(items, v)
+	}
+	return items, true
+}
+
+// dictionary reads a mapping whose names the manifest's author chose.
+func (r *reader) dictionary(n *yaml.Node, want reflect.Type, at fieldPath) map[string]any {
+	values := map[string]any{}
+	for key, value := range pairs(n) {
+		if r.banned[key] {
+			continue
+		}
+		below := at.child(key.Value)
+		r.lines[below.raw] = place{key.Line, below.shown}
+		if v, ok := r.value(value, want, below); ok {
+			values[key.Value] = v
+		}
+	}
+	return values
+}
+
+// object reads a mapping of known fields.
+func (r *reader) object(n *yaml.Node, known []knownField, at fieldPath) map[string]any {
+	values := map[string]any{}
+	for key, value := range pairs(n) {
+		if r.banned[key] {
+			continue
+		}
+		below := at.child(key.Value)
+		i := slices.IndexFunc(known, func(f knownField) bool { return f.name == key.Value })
+		if i < 0 {
+			r.fault(key, below, unknownField(key.Value, known))
+			continue
+		}
+		r.lines[below.raw] = place{key.Line, below.shown}
+		if v, ok := r.value(value, known[i].want, below); ok {
+			values[key.Value] = v
+		}
+	}
+	return values
+}
+
+func (r *reader) text(n *yaml.Node, at fieldPath) (any, bool) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		return n.Value, true
+	}
+	cause := notText(n)
+	if parent(at.raw) == sealedPath {
+		cause = r.sealHint(at)
+	}
+	r.fault(n, at, cause)
+	return nil, false
+}
+
+// sealHint says how to seal the value at a path under spec.sealed.
+func (r *reader) sealHint(at fieldPath) string {
+	name := strings.TrimPrefix(at.shown, sealedPath+".")
+	if at.shown == sealedPath {
+		name = "NAME"
+	}
+	return fmt.Sprintf("%s; seal it with: sealift seal -f %s %s", notSealed, shellWord(r.file), name)
+}
+
+func notText(n *yaml.Node) string {
+	what := map[string]string{
+		"!!int": "a number", "!!float": "a number", "!!bool": "a boolean", "!!timestamp": "a date",
+		"!!map": "a mapping", "!!seq": "a list", "!!null": "nothing",
+	}[n.Tag]
+	switch n.Tag {
+	case "!!null":
+		return `no value; remove it, or write "" for an empty text`
+	case "!!map", "!!seq":
+		return what + " where text is wanted"
+	}
+	if what == "" {
+		what = "something else"
+	}
+	return what + " where text is wanted; put it in quotes"
+}
+
+func (r *reader) boolean(n *yaml.Node, at fieldPath) (any, bool) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!bool" && (n.Value == "true" || n.Value == "false") {
+		return n.Value == "true", true
+	}
+	r.fault(n, at, "want true or false, without quotes")
+	return nil, false
+}
+
+func (r *reader) duration(n *yaml.Node, at fieldPath) (any, bool) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		if _, err := time.ParseDuration(n.Value); err == nil {
+			return n.Value, true
+		}
+	}
+	r.fault(n, at, "want a number with a unit, such as 720h")
+	return nil, false
+}

@@ -1,0 +1,133 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Group is the API group of every sealift kind.
+const Group = "sealift.dev"
+
+// APIVersion is the apiVersion that this package reads. Another version of the group is
+// an error and not a file of another kind.
+const APIVersion = Group + "/v1alpha1"
+
+// Kind is the kind of a SealedConfig.
+const Kind = "SealedConfig"
+
+// MaxManifestSize is the largest manifest in bytes.
+const MaxManifestSize = 1 << 20
+
+// Values that Default fills in.
+const (
+	DefaultNamespace  = "default"
+	DefaultBundlePath = "sealed-config.jwe"
+)
+
+// SealedConfig configures one Lambda function from git: its package, its plain
+// environment and the sealed values of its bundle.
+//
+// +kubebuilder:resource:path=sealedconfigs,singular=sealedconfig,categories=sealift
+// +kubebuilder:printcolumn:name="Function",type=string,JSONPath=`.spec.function.name`
+// +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.function.region`
+// +kubebuilder:printcolumn:name="Alias",type=string,JSONPath=`.spec.function.alias`
+// +kubebuilder:printcolumn:name="Suspended",type=boolean,JSONPath=`.spec.suspend`
+type SealedConfig struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata holds name, namespace, labels and annotations, and nothing else. Namespace
+	// and name are part of the scope that every sealed value is bound to: a value that was
+	// sealed for another config does not open.
+	metav1.ObjectMeta `json:"metadata"`
+
+	// spec is what should be.
+	Spec SealedConfigSpec `json:"spec"`
+}
+
+// SealedConfigSpec is what should be.
+type SealedConfigSpec struct {
+	// function is the Lambda function that is configured. It has to exist: sealift never
+	// creates one.
+	Function FunctionSpec `json:"function"`
+
+	// package is the function's code.
+	Package PackageSpec `json:"package"`
+
+	// bundle is the encrypted file that the function opens.
+	// +optional
+	Bundle BundleSpec `json:"bundle,omitempty"`
+
+	// environment holds plain environment variables. sealift owns exactly these keys of the
+	// function's environment and keeps all others. Keys match [a-zA-Z]([a-zA-Z0-9_])+;
+	// AWS_*, LAMBDA_* and SEALIFT_* are reserved. Never put a secret here.
+	// +optional
+	Environment map[string]string `json:"environment,omitempty"`
+
+	// sealed holds the sealed values by the name under which the function reads them. Names
+	// match [A-Za-z_][A-Za-z0-9_]{0,127}. A value is what the command "sealift seal" writes.
+	// +optional
+	Sealed map[string]string `json:"sealed,omitempty"`
+
+	// suspend stops sealift from changing the function until it is false again.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+}
+
+// FunctionSpec names a Lambda function.
+type FunctionSpec struct {
+	// name is the function's name or its ARN without a qualifier. An ARN is normalised to
+	// the bare name, and its region is taken when region is empty.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=140
+	// +kubebuilder:validation:Pattern=`^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:)?[a-zA-Z0-9_-]{1,64}$`
+	Name string `json:"name"`
+
+	// account is the AWS account id of an ARN given as name, which Default sets. It is
+	// empty for a bare name: then the account is the one of the caller's credentials.
+	// A function of another account must be refused.
+	Account string `json:"-"`
+
+	// region is the function's AWS region. Absent: the region of the AWS configuration.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^[a-z]{2,4}(-[a-z]{2,16}){1,3}-[0-9]{1,2}$`
+	Region string `json:"region,omitempty"`
+
+	// alias is moved to a new version when package and environment are in place, so that
+	// its callers see both change at once. It is created when it does not exist. Absent:
+	// only $LATEST changes.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*$`
+	Alias string `json:"alias,omitempty"`
+}
+
+// PackageSpec says where the function's code is.
+type PackageSpec struct {
+	// path is a folder of the same commit, relative to the manifest's folder. It may start
+	// with "../". The folder is zipped deterministically.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:Pattern=`^[^/\\][^\\]*$`
+	Path string `json:"path"`
+
+	// exclude lists files that stay out of the package, as gitignore patterns.
+	// +optional
+	// +listType=atomic
+	Exclude []string `json:"exclude,omitempty"`
+}
+
+// BundleSpec says how the bundle is encrypted and where it is.
+type BundleSpec struct {
+	// kmsKey is the symmetric KMS key that wraps the bundle's data key: a key ARN, an alias
+	// ARN, alias/NAME or a key id. Absent: the bundle key of the configuration.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	KMSKey string `json:"kmsKey,omitempty"`
+
+	// path is where the bundle is in the package, relative and with slashes.
+	// +optional
+	// +kubebuilder:default=sealed-config.jwe
+	// +kubebuilder:validation:Pattern=`^[^/\\][^\\]*$`
+	Path string `json:"path,omitempty"`
+
+	// maxAge is the age at which the bundle is encrypted again under a fresh data key, as a
+	// number with a unit, such as 720h; at least 1h. Absent: age is no reason.
+	// +optional
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
+}

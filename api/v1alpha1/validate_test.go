@@ -1,0 +1,141 @@
+package v1alpha1_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sealift.dev/sealift/api/v1alpha1"
+)
+
+func TestDecodeReportsValues(t *testing.T) {
+	long := strings.Repeat("a", 65)
+	elsewhere := seal(t, "payments", "hello", "DB_PASSWORD")
+	function := func(fields string) string { return swap(t, "name: hello, region: us-east-2", fields) }
+	folder := func(fields string) string { return swap(t, "path: ../functions/hello", fields) }
+	tests := []struct {
+		name string
+		text string
+		want []string // nil: the manifest is valid
+	}{
+		{name: "no name", text: swap(t, "name: hello, n", "n"), want: []string{"m.yaml:3: metadata.name: required"}},
+		{name: "bad name", text: swap(t, "name: hello, n", "name: Hello_, n"), want: []string{"m.yaml:3: metadata.name: want lower-case letters, digits, '-' and '.', at most 253 characters and 63 between dots, each part starting and ending with a letter or digit"}},
+		{name: "bad name and a sealed value", text: swap(t, "name: hello, n", "name: Hello_, n") + "  sealed: {DB_PASSWORD: \"" + elsewhere + "\"}\n", want: []string{"m.yaml:3: metadata.name: want lower-case letters, digits, '-' and '.', at most 253 characters and 63 between dots, each part starting and ending with a letter or digit"}},
+		{name: "bad namespace", text: swap(t, "namespace: payments", "namespace: a.b"), want: []string{"m.yaml:3: metadata.namespace: want lower-case letters, digits and '-', at most 63 characters, starting and ending with a letter or digit"}},
+		{name: "bad label", text: swap(t, "name: hello, n", "labels: {a b: x, c: -, app.kubernetes.io/name: _}, name: hello, n"), want: []string{
+			"m.yaml:3: metadata.labels: want a name of at most 63 letters, digits, '-', '_' and '.', after an optional DNS prefix and '/'",
+			"m.yaml:3: metadata.labels[app.kubernetes.io/name]: want a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit",
+			"m.yaml:3: metadata.labels[c]: want a label value: at most 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit",
+		}},
+		{name: "bad annotation", text: swap(t, "name: hello, n", "annotations: {a/b/c: x}, name: hello, n"), want: []string{"m.yaml:3: metadata.annotations[a/b/c]: want a name of at most 63 letters, digits, '-', '_' and '.', after an optional DNS prefix and '/'"}},
+		{name: "no function", text: function(""), want: []string{"m.yaml:5: spec.function.name: required"}},
+		{name: "function name with a blank", text: function("name: he llo"), want: []string{"m.yaml:5: spec.function.name: not a function name; want at most 64 letters, digits, '-' and '_', or a function ARN"}},
+		{name: "long function name", text: function("name: " + long), want: []string{"m.yaml:5: spec.function.name: not a function name; want at most 64 letters, digits, '-' and '_', or a function ARN"}},
+		{name: "partial ARN", text: function("name: 111122223333:function:hello"), want: []string{"m.yaml:5: spec.function.name: not a function name; want at most 64 letters, digits, '-' and '_', or a function ARN"}},
+		{name: "ARN", text: function("name: arn:aws-us-gov:lambda:us-gov-west-1:111122223333:function:hello"), want: nil},
+		{name: "ARN with its region", text: function("name: arn:aws:lambda:us-east-2:111122223333:function:hello, region: us-east-2"), want: nil},
+		{name: "ARN with another region", text: function("name: arn:aws:lambda:us-east-2:111122223333:function:hello, region: us-east-1"), want: []string{"m.yaml:5: spec.function.name: the region of the ARN is not spec.function.region; remove one of the two"}},
+		{name: "ARN with a version", text: function("name: arn:aws:lambda:us-east-2:111122223333:function:hello:3"), want: []string{"m.yaml:5: spec.function.name: an ARN with a version or alias; remove what follows the function's name, and name an alias in spec.function.alias"}},
+		{name: "ARN with $LATEST", text: function("name: arn:aws:lambda:us-east-2:111122223333:function:hello:$LATEST"), want: []string{"m.yaml:5: spec.function.name: an ARN with a version or alias; remove what follows the function's name, and name an alias in spec.function.alias"}},
+		{name: "ARN of something else", text: function("name: arn:aws:s3:::hello"), want: []string{"m.yaml:5: spec.function.name: not the ARN of a Lambda function"}},
+		{name: "ARN of no region", text: function("name: arn:aws:lambda:nowhere:111122223333:function:hello"), want: []string{"m.yaml:5: spec.function.region: not an AWS region; want one as us-east-2"}},
+		{name: "bad region", text: function("name: hello, region: us_east"), want: []string{"m.yaml:5: spec.function.region: not an AWS region; want one as us-east-2"}},
+		{name: "bad aliases", text: function("name: hello, alias: $LATEST"), want: []string{"m.yaml:5: spec.function.alias: not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"}},
+		{name: "alias of digits", text: function("name: hello, alias: \"7\""), want: []string{"m.yaml:5: spec.function.alias: not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"}},
+		{name: "alias with digits", text: function("name: hello, alias: 7-live"), want: nil},
+		{name: "no path", text: folder(""), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
+		{name: "empty path", text: folder(`path: ""`), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
+		{name: "absolute path", text: folder("path: /etc"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},
+		{name: "Windows path", text: folder("path: 'C:/x'"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},
+		{name: "backslash", text: folder(`path: '..\x'`), want: []string{`m.yaml:6: spec.package.path: backslash in a path; want "/"`}},
+		{name: "NUL in a path", text: folder(`path: "a\0b"`), want: []string{"m.yaml:6: spec.package.path: control or bidirectional character in a path"}},
+		{name: "line break in a path", text: folder(`path: "a\nb"`), want: []string{"m.yaml:6: spec.package.path: control or bidirectional character in a path"}},
+		{name: "bidirectional path", text: folder(`path: "a\u202eb"`), want: []string{"m.yaml:6: spec.package.path: control or bidirectional character in a path"}},
+		{name: "path upwards", text: folder("path: ../../x"), want: nil},
+		{name: "exclude", text: folder(`path: x, exclude: ["", "a\0b", ok]`), want: []string{
+			"m.yaml:6: spec.package.exclude[0]: empty pattern; remove it",
+			"m.yaml:6: spec.package.exclude[1]: control or bidirectional character in a pattern",
+		}},
+		{name: "key ARN", text: valid + "  bundle: {kmsKey: \"" + keyARN + "\"}\n", want: nil},
+		{name: "alias ARN", text: valid + "  bundle: {kmsKey: \"arn:aws:kms:us-east-2:111122223333:alias/a/b\"}\n", want: nil},
+		{name: "key id", text: valid + "  bundle: {kmsKey: 1234abcd-12ab-34cd-56ef-1234567890ab}\n", want: nil},
+		{name: "multi-region key id", text: valid + "  bundle: {kmsKey: mrk-1234abcd12ab34cd56ef1234567890ab}\n", want: nil},
+		{name: "alias without its prefix", text: valid + "  bundle: {kmsKey: sealift-bundle}\n", want: []string{"m.yaml:7: spec.bundle.kmsKey: not a KMS key; want a key ARN, an alias ARN, alias/NAME or a key id"}},
+		{name: "key of AWS", text: valid + "  bundle: {kmsKey: alias/aws/lambda}\n", want: []string{"m.yaml:7: spec.bundle.kmsKey: a key that AWS manages, which cannot wrap data keys for others; want your own key"}},
+		{name: "key of AWS by ARN", text: valid + "  bundle: {kmsKey: \"arn:aws:kms:us-east-2:111122223333:alias/aws/lambda\"}\n", want: []string{"m.yaml:7: spec.bundle.kmsKey: a key that AWS manages, which cannot wrap data keys for others; want your own key"}},
+		{name: "bundle outside", text: valid + "  bundle: {path: ../x}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "bundle absolute", text: valid + "  bundle: {path: /x}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "bundle not clean", text: valid + "  bundle: {path: a//b}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "bundle is a folder", text: valid + "  bundle: {path: .}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "bundle with a backslash", text: valid + "  bundle: {path: 'a\\b'}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "bundle with a control", text: valid + "  bundle: {path: \"a\\eb\"}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package: relative, with "/", without "." and ".." as parts`}},
+		{name: "young bundle", text: valid + "  bundle: {maxAge: 59m}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
+		{name: "negative age", text: valid + "  bundle: {maxAge: -1h}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
+		{name: "bundle of an hour", text: valid + "  bundle: {maxAge: 1h}\n", want: nil},
+		{name: "reserved", text: valid + "  environment:\n    AWS_LAMBDA_EXEC_WRAPPER: x\n    LAMBDA_TASK_ROOT: x\n    SEALIFT_MARKER: x\n    _HANDLER: x\n    _X_AMZN_TRACE_ID: x\n", want: []string{
+			"m.yaml:8: spec.environment.AWS_LAMBDA_EXEC_WRAPPER: reserved by AWS Lambda; remove it",
+			"m.yaml:9: spec.environment.LAMBDA_TASK_ROOT: reserved by AWS Lambda; remove it",
+			"m.yaml:10: spec.environment.SEALIFT_MARKER: reserved by sealift; remove it",
+			"m.yaml:11: spec.environment._HANDLER: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:12: spec.environment._X_AMZN_TRACE_ID: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+		}},
+		{name: "bad variables", text: valid + "  environment:\n    A: x\n    A-B: x\n    1A: x\n    A B: x\n    \"A\\u202eB\": x\n    \"A\\0\": x\n    \"\": x\n", want: []string{
+			"m.yaml:8: spec.environment.A: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:9: spec.environment.A-B: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:10: spec.environment.1A: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:11: spec.environment: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:12: spec.environment: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:13: spec.environment: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+			"m.yaml:14: spec.environment: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+		}},
+		{name: "NUL in a variable", text: valid + "  environment: {AB: \"\\0\"}\n", want: []string{"m.yaml:7: spec.environment.AB: NUL in the value of an environment variable"}},
+		{name: "sealed in the environment", text: valid + "  environment: {AB: \"sealift.v1:x\"}\n", want: []string{"m.yaml:7: spec.environment.AB: a sealed value in the plain environment, where nothing opens it; move it to spec.sealed"}},
+		{name: "large environment", text: valid + "  environment: {AB: \"" + strings.Repeat("x", 4095) + "\"}\n", want: []string{"m.yaml:7: spec.environment: 4097 bytes of names and values; Lambda allows 4096 for all variables of a function"}},
+		{name: "largest environment", text: valid + "  environment: {AB: \"" + strings.Repeat("x", 4094) + "\"}\n", want: nil},
+		{name: "plain and sealed", text: valid + "  environment: {DB_PASSWORD: x}\n  sealed: {DB_PASSWORD: \"" + elsewhere + "\"}\n", want: []string{"m.yaml:7: spec.environment.DB_PASSWORD: also under spec.sealed; a name is either plain or sealed, remove one of the two"}},
+		{name: "sealed", text: valid + "  sealed: {DB_PASSWORD: \"" + elsewhere + "\"}\n", want: nil},
+		{name: "sealed for another name", text: valid + "  sealed: {OTHER: \"" + elsewhere + "\"}\n", want: []string{"m.yaml:7: spec.sealed.OTHER: sealed for payments/hello:DB_PASSWORD, used as payments/hello:OTHER"}},
+		{name: "sealed for another config", text: swap(t, "name: hello, namespace", "name: other, namespace") + "  sealed: {DB_PASSWORD: \"" + elsewhere + "\"}\n", want: []string{"m.yaml:7: spec.sealed.DB_PASSWORD: sealed for payments/hello:DB_PASSWORD, used as payments/other:DB_PASSWORD"}},
+		{name: "sealed for another namespace", text: swap(t, ", namespace: payments", "") + "  sealed: {DB_PASSWORD: \"" + elsewhere + "\"}\n", want: []string{"m.yaml:7: spec.sealed.DB_PASSWORD: sealed for payments/hello:DB_PASSWORD, used as default/hello:DB_PASSWORD"}},
+		{name: "not sealed", text: valid + "  sealed:\n    AB: hunter2\n    CD: 5\n    EF:\n    GH: [hunter2]\n    IJ: yes\n    KL: \"\"\n    MN: |\n      hunter2\n", want: []string{
+			"m.yaml:8: spec.sealed.AB: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml AB",
+			"m.yaml:9: spec.sealed.CD: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml CD",
+			"m.yaml:10: spec.sealed.EF: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml EF",
+			"m.yaml:11: spec.sealed.GH: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml GH",
+			"m.yaml:12: spec.sealed.IJ: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml IJ",
+			"m.yaml:13: spec.sealed.KL: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml KL",
+			"m.yaml:14: spec.sealed.MN: not a sealed value (want sealift.v1:…); seal it with: sealift seal -f m.yaml MN",
+		}},
+		{name: "malformed", text: valid + "  sealed:\n    AB: sealift.v1:hunter2\n    CD: " + elsewhere[:100] + "\n    EF: \"" + elsewhere + " \"\n", want: []string{
+			"m.yaml:8: spec.sealed.AB: malformed sealed value: 0 dots where a compact JWE has 4",
+			"m.yaml:9: spec.sealed.CD: malformed sealed value: 0 dots where a compact JWE has 4",
+			"m.yaml:10: spec.sealed.EF: malformed sealed value: tag is not canonical base64url",
+		}},
+		{name: "bad names of secrets", text: valid + "  sealed:\n    hunter-2: x\n    \"a b\": x\n    \"a\\u202e\": x\n    1a: x\n    NO: " + elsewhere + "\n", want: []string{
+			"m.yaml:8: spec.sealed: not a name of a secret; want [A-Za-z_][A-Za-z0-9_]{0,127}",
+			"m.yaml:9: spec.sealed: not a name of a secret; want [A-Za-z_][A-Za-z0-9_]{0,127}",
+			"m.yaml:10: spec.sealed: not a name of a secret; want [A-Za-z_][A-Za-z0-9_]{0,127}",
+			"m.yaml:11: spec.sealed: not a name of a secret; want [A-Za-z_][A-Za-z0-9_]{0,127}",
+			"m.yaml:12: spec.sealed.NO: a name that other YAML readers take for a boolean or a number; put it in quotes",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := v1alpha1.Decode("m.yaml", []byte(test.text))
+			var got []string
+			if faults := (v1alpha1.Errors)(nil); errors.As(err, &faults) {
+				got = strings.Split(err.Error(), "\n")
+			} else if err != nil {
+				t.Fatalf("got %v, want Errors", err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats a value: %v", err)
+			}
+		})
+	}
+}
