@@ -1,0 +1,155 @@
+package lambda
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+type createFunctionInput struct {
+	change
+	Architectures []string
+	Code          struct{ ZipFile []byte }
+	FunctionName  string
+	PackageType   string
+	Publish       bool
+	Tags          map[string]string
+}
+
+// settings returns what the function shall be, without its code; AWS's defaults where nothing is said.
+func (in createFunctionInput) settings() (settings, error) {
+	architecture, err := architecture(in.Architectures, "x86_64")
+	if err != nil {
+		return settings{}, err
+	}
+	if in.Role == nil {
+		return settings{}, validation("1 validation error detected: Value null at 'role' failed to satisfy constraint: Member must not be null")
+	}
+	if in.PackageType != "" && in.PackageType != "Zip" {
+		return settings{}, invalidParameter("local AWS does not have the package type %s; it has Zip", in.PackageType)
+	}
+	if in.Runtime == nil || in.Handler == nil {
+		return settings{}, invalidParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+	}
+	if err := in.change.check(); err != nil {
+		return settings{}, err
+	}
+	return in.change.apply(settings{Architecture: architecture, MemorySize: minMemory, Timeout: 3}), nil
+}
+
+// architecture reads the one element of Architectures; without it the architecture is what it was.
+func architecture(given []string, otherwise string) (string, error) {
+	const rule = "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+	value := "'[" + strings.Join(given, ", ") + "]' "
+	var broken violations
+	switch {
+	case given == nil:
+		return otherwise, nil
+	case len(given) == 0:
+		broken.add(value, "architectures", "Member must have length greater than or equal to 1")
+	case len(given) > 1:
+		broken.add(value, "architectures", "Member must have length less than or equal to 1")
+	case given[0] != "x86_64" && given[0] != "arm64":
+		broken.add(value, "architectures", rule)
+	default:
+		return given[0], nil
+	}
+	return "", broken.err()
+}
+
+func (s *Service) createFunction(req request, in createFunctionInput) (reply, error) {
+	n, err := parseName(req.caller, in.FunctionName, "")
+	if err != nil {
+		return reply{}, err
+	}
+	if n.qualifier != "" || len(n.function) > 64 {
+		return reply{}, invalidParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", n.function+n.qualifier)
+	}
+	wanted, err := in.settings()
+	if err != nil {
+		return reply{}, err
+	}
+	if err := checkPackage(in.Code.ZipFile); err != nil {
+		return reply{}, err
+	}
+	wanted.CodeSHA256, wanted.CodeSize = digest(in.Code.ZipFile), int64(len(in.Code.ZipFile))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := reply{resource: n.arn()}
+	if _, exists := s.region(req.caller.Region)[n.function]; exists {
+		return answer, conflict("Function already exist: %s", n.function)
+	}
+	f := function{Name: n.function, Tags: in.Tags, Next: 1}
+	if f.Latest, err = s.edition(wanted, true); err != nil {
+		return answer, err
+	}
+	number := latest
+	if in.Publish {
+		number = "1"
+		if f, _, err = s.publish(f, nil); err != nil {
+			return answer, err
+		}
+	}
+	if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), in.Code.ZipFile); err != nil {
+		return answer, err
+	}
+	answer.body = f.Latest.written(f.Name, n.arn(), number)
+	return answer, s.put(req.caller.Region, f)
+}
+
+// deleteFunction removes a function, or one version of it that no alias names.
+func (s *Service) deleteFunction(req request) (reply, error) {
+	n, err := parseName(req.caller, req.function, req.query.Get("Qualifier"))
+	if err != nil {
+		return reply{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f, err := s.find(n.at(""))
+	answer := reply{resource: n.arn()}
+	if err != nil {
+		return answer, err
+	}
+	if n.qualifier != "" {
+		f, err = f.withoutVersion(n.qualifier)
+		if err != nil {
+			return answer, err
+		}
+		err = s.put(req.caller.Region, f)
+		s.forget(n.arn())
+		return answer, err
+	}
+	if err := s.folder.Delete(document(req.caller.Region, f.Name)); err != nil {
+		return answer, err
+	}
+	delete(s.region(req.caller.Region), f.Name)
+	s.drop(req.caller.Region, f.Name, f.packages(), nil)
+	s.forget(n.arn())
+	return answer, nil
+}
+
+// withoutVersion returns f without a version; removing one that is not there changes nothing.
+func (f function) withoutVersion(qualifier string) (function, error) {
+	if qualifier == latest {
+		return f, invalidParameter("$LATEST version cannot be deleted without deleting the function.")
+	}
+	if !digits.MatchString(qualifier) {
+		return f, invalidParameter("Deletion of aliases is not currently supported.")
+	}
+	var named []string
+	for name, a := range f.Aliases {
+		if _, weighted := a.Weights[qualifier]; weighted || a.Version == qualifier {
+			named = append(named, name)
+		}
+	}
+	if slices.Sort(named); len(named) > 0 {
+		return f, conflict("Unable to delete version because the following aliases reference it: [%s]", strings.Join(named, ", "))
+	}
+	f.Versions = slices.DeleteFunc(slices.Clone(f.Versions), func(v version) bool { return strconv.Itoa(v.Number) == qualifier })
+	return f, nil
+}
+
+// written is the reply to a write of f's $LATEST.
+func (s *Service) written(f function, n name) reply {
+	return reply{resource: n.arn(), body: f.Latest.written(f.Name, n.arn(), latest)}
+}

@@ -1,0 +1,305 @@
+package runtime
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed bootstrap.mjs
+var nodeBootstrap []byte
+
+// environment is one execution environment: a folder, a process and the Runtime API server that the process talks to.
+//
+//	X/task          the package, where the process works
+//	X/node_modules  the SDK for Node.js: found from X/task by walking up, as CommonJS and ES modules do
+//	X/runtime       the Node.js bootstrap
+type environment struct {
+	options  Options
+	function Function // without its code
+	identity identity
+	api      *api
+	exited   chan struct{} // closed when the process has ended
+
+	folder string
+	server *http.Server
+	served chan struct{} // closed when server has ended
+	output *output
+	ending string // how the process ended, set before exited is closed
+
+	mu      sync.Mutex
+	process *os.Process
+	killed  bool
+}
+
+// newEnvironment does no I/O.
+func newEnvironment(o Options, fn Function) *environment {
+	id := identify(fn)
+	fn.Code = nil
+	return &environment{options: o, function: fn, identity: id, api: newAPI(), exited: make(chan struct{})}
+}
+
+// launch unpacks code and starts the process. The error is a *fault when the package is to blame. After an error, stop.
+func (e *environment) launch(code []byte) error {
+	if err := e.unpack(code); err != nil {
+		return err
+	}
+	cmd, err := e.command()
+	if err != nil {
+		return err
+	}
+	if cmd.Env, err = e.listen(); err != nil {
+		return err
+	}
+	if e.output, err = newOutput(e.options.Rand); err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr, cmd.Dir = e.output.w, e.output.w, e.taskRoot()
+	return e.start(cmd)
+}
+
+func (e *environment) taskRoot() string    { return filepath.Join(e.folder, "task") }
+func (e *environment) runtimeRoot() string { return filepath.Join(e.folder, "runtime") }
+
+// unpack makes the folder X.
+func (e *environment) unpack(code []byte) error {
+	if err := os.MkdirAll(e.options.Dir, 0o700); err != nil {
+		return fmt.Errorf("making the scratch folder: %w", err)
+	}
+	folder, err := os.MkdirTemp(e.options.Dir, "function-")
+	if err != nil {
+		return fmt.Errorf("making the function's folder: %w", err)
+	}
+	e.folder = folder
+	if e.folder, err = filepath.EvalSymlinks(folder); err != nil {
+		return fmt.Errorf("making the function's folder: %w", err)
+	}
+	if err := unpack(code, e.function.CodeSHA256, e.taskRoot()); err != nil {
+		return fmt.Errorf("unpacking the package: %w", err)
+	}
+	if !isNode(e.function.Runtime) {
+		return nil
+	}
+	return e.addNode()
+}
+
+// addNode puts beside the package what Node.js needs. The package.json keeps Node.js from looking for one further up, in
+// folders of the host.
+func (e *environment) addNode() error {
+	err := errors.Join(
+		os.Mkdir(e.runtimeRoot(), 0o700),
+		os.WriteFile(filepath.Join(e.runtimeRoot(), "bootstrap.mjs"), nodeBootstrap, 0o600),
+		os.WriteFile(filepath.Join(e.folder, "package.json"), []byte("{}\n"), 0o600),
+	)
+	if err != nil {
+		return fmt.Errorf("adding the bootstrap: %w", err)
+	}
+	if e.options.NodeModules == "" {
+		return nil
+	}
+	modules, err := filepath.Abs(e.options.NodeModules)
+	if err == nil {
+		err = os.Symlink(modules, filepath.Join(e.folder, "node_modules"))
+	}
+	if err != nil {
+		return fmt.Errorf("adding the SDK for Node.js: %w", err)
+	}
+	return nil
+}
+
+// command is the process to start.
+func (e *environment) command() (*exec.Cmd, error) {
+	if isNode(e.function.Runtime) {
+		node := e.options.Node
+		if node == "" {
+			node = "node"
+		}
+		path, err := exec.LookPath(node)
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("finding Node.js for runtime %s: %w", e.function.Runtime, err)
+		}
+		return exec.Command(path, filepath.Join(e.runtimeRoot(), "bootstrap.mjs")), nil
+	}
+	bootstrap := filepath.Join(e.taskRoot(), "bootstrap")
+	if info, err := os.Stat(bootstrap); err != nil || info.IsDir() {
+		return nil, &fault{errorType: "Runtime.InvalidEntrypoint", message: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
+	}
+	return exec.Command(bootstrap), nil
+}
+
+// listen starts the Runtime API server, which stop ends, and returns the variables of the process.
+func (e *environment) listen() ([]string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("starting the Runtime API: %w", err)
+	}
+	e.server = &http.Server{Handler: e.api.handler()}
+	e.served = make(chan struct{})
+	go func() {
+		defer close(e.served)
+		_ = e.server.Serve(listener) // always ErrServerClosed, by stop
+	}()
+	return e.variables(listener.Addr().String())
+}
+
+// start starts the process in a group of its own, unless the environment was killed before.
+func (e *environment) start(cmd *exec.Cmd) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.killed {
+		return ErrClosed
+	}
+	ownGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		failed, ok := errors.AsType[*fs.PathError](err)
+		if !ok || isNode(e.function.Runtime) {
+			return fmt.Errorf("starting the process: %w", err)
+		}
+		return &fault{errorType: "Runtime.InvalidEntrypoint", message: "fork/exec /var/task/bootstrap: " + failed.Err.Error()}
+	}
+	e.process = cmd.Process
+	go e.wait(cmd)
+	return nil
+}
+
+// wait ends with the process and takes what the process left in its group along.
+func (e *environment) wait(cmd *exec.Cmd) {
+	err := cmd.Wait()
+	killGroup(cmd.Process.Pid)
+	e.ending = "Runtime exited without providing a reason"
+	if err != nil {
+		e.ending = "Runtime exited with error: " + err.Error()
+	}
+	close(e.exited)
+}
+
+// awaitReady returns when the process asks for work. The error is a *fault when the function is to blame, and the cause
+// of ctx when that ends first.
+func (e *environment) awaitReady(ctx context.Context) error {
+	select {
+	case <-e.api.ready:
+		e.noteVersion()
+		return nil
+	case f := <-e.api.initErrors:
+		return f
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-e.exited:
+	}
+	select {
+	case f := <-e.api.initErrors: // posted just before
+		return f
+	default:
+		return &fault{errorType: "Runtime.ExitError", message: e.ending, again: true}
+	}
+}
+
+// noteVersion tells when Node.js is not of the version that the function's runtime names.
+func (e *environment) noteVersion() {
+	version, ok := strings.CutPrefix(e.api.userAgent(), "node/")
+	wanted := strings.TrimSuffix(strings.TrimPrefix(e.function.Runtime, "nodejs"), ".x")
+	if ok && !strings.HasPrefix(version, wanted+".") {
+		e.options.Logger.Debug("function runs on another version of Node.js", "function", e.function.Name, "runtime", e.function.Runtime, "node", version)
+	}
+}
+
+// serve gives c to the process, which waits for work. An answer that was posted stands, whatever the process does
+// afterwards; only a process that then asks for work again is reusable. The errors are those of awaitReady.
+func (e *environment) serve(ctx context.Context, c *call) (a answer, reusable bool, err error) {
+	deadline, _ := ctx.Deadline()
+	job := work{id: c.id, arn: c.function.ARN, trace: c.trace, deadline: deadline, payload: c.payload}
+	exit := func() error { return &fault{errorType: "Runtime.ExitError", message: e.ending} }
+	select {
+	case e.api.work <- job:
+	case <-e.exited:
+		return answer{}, false, exit()
+	case <-ctx.Done():
+		return answer{}, false, context.Cause(ctx)
+	}
+	a, gone, err := await(ctx, e.api.answers, e.exited)
+	if err != nil {
+		return answer{}, false, err
+	}
+	if gone {
+		return answer{}, false, exit()
+	}
+	_, gone, err = await(ctx, e.api.ready, e.exited)
+	return a, !gone && err == nil, nil
+}
+
+func (e *environment) alive() bool {
+	select {
+	case <-e.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// log takes what the process printed since the last call.
+func (e *environment) log() []byte {
+	if e.output == nil {
+		return nil
+	}
+	return e.output.take()
+}
+
+// peakMemoryMB is the most memory that the process used so far; 0 where the system does not say.
+func (e *environment) peakMemoryMB() int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmHWM:" {
+			kilobytes, _ := strconv.Atoi(fields[1])
+			return (kilobytes + 1023) / 1024
+		}
+	}
+	return 0
+}
+
+// kill ends the process and its group without waiting, and keeps one from being started.
+func (e *environment) kill() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.killed = true
+	if e.process != nil && e.alive() {
+		killGroup(e.process.Pid)
+	}
+}
+
+// stop kills the process and returns when it, its server and its folder are gone. Nobody else uses e any more.
+func (e *environment) stop() error {
+	e.kill()
+	if e.process != nil {
+		<-e.exited
+	}
+	if e.server != nil {
+		_ = e.server.Close() // the listener's error; nothing depends on it
+		<-e.served
+	}
+	if e.output != nil {
+		e.output.close()
+	}
+	if e.folder == "" {
+		return nil
+	}
+	if err := os.RemoveAll(e.folder); err != nil {
+		return fmt.Errorf("removing the folder of function %s: %w", e.function.Name, err)
+	}
+	return nil
+}

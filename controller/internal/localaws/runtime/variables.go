@@ -1,0 +1,70 @@
+package runtime
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+)
+
+// variables is the whole environment of the process: the function's variables between those defaults of Lambda that they
+// may change and those that they may not.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html ("Defined runtime environment variables").
+func (e *environment) variables(runtimeAPI string) ([]string, error) {
+	stream, err := e.logStream()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{
+		"LANG": "en_US.UTF-8",
+		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"TZ":   ":UTC",
+	}
+	maps.Copy(all, e.function.Environment)
+	maps.Copy(all, e.reserved(runtimeAPI, stream))
+	list := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, name+"="+all[name])
+	}
+	return list, nil
+}
+
+// reserved holds the variables that a function's configuration does not change. The credentials open nothing; the
+// endpoint is among them so that no function that runs here calls AWS.
+func (e *environment) reserved(runtimeAPI, logStream string) map[string]string {
+	fn := e.function
+	fixed := map[string]string{
+		"_HANDLER":                        fn.Handler,
+		"AWS_ACCESS_KEY_ID":               "ASIALOCALAWSFUNCTION",
+		"AWS_DEFAULT_REGION":              fn.Region,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(fn.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_NAME":        fn.Name,
+		"AWS_LAMBDA_FUNCTION_VERSION":     fn.Version,
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + fn.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      logStream,
+		"AWS_LAMBDA_RUNTIME_API":          runtimeAPI,
+		"AWS_REGION":                      fn.Region,
+		"AWS_SECRET_ACCESS_KEY":           "local-aws-throwaway",
+		"AWS_SESSION_TOKEN":               "local-aws-throwaway",
+		"LAMBDA_RUNTIME_DIR":              e.runtimeRoot(),
+		"LAMBDA_TASK_ROOT":                e.taskRoot(),
+	}
+	if isNode(fn.Runtime) { // AWS does not set it for custom runtimes
+		fixed["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + fn.Runtime
+	}
+	if fn.Endpoint != "" {
+		fixed["AWS_ENDPOINT_URL"] = fn.Endpoint
+	}
+	return fixed
+}
+
+// logStream is a name as CloudWatch Logs has them: 2026/01/31/[$LATEST]0f….
+func (e *environment) logStream() (string, error) {
+	var random [16]byte
+	if _, err := io.ReadFull(e.options.Rand, random[:]); err != nil {
+		return "", fmt.Errorf("drawing a log stream's name: %w", err)
+	}
+	return fmt.Sprintf("%s/[%s]%x", e.options.Now().UTC().Format("2006/01/02"), e.function.Version, random), nil
+}

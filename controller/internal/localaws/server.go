@@ -1,0 +1,175 @@
+// Package localaws is an AWS on this machine: an http.Handler that speaks the wire protocols of KMS, Lambda and STS, so
+// that AWS's SDKs and the aws command line work against it with AWS_ENDPOINT_URL. It is meant to be strict: what AWS refuses,
+// it refuses, and what it does not have, it refuses by name.
+//
+// One endpoint serves the three services. Requests must be signed in form (Signature Version 4); the signature itself is
+// not verified, any credentials do. The region is the one of the credential scope, and each region has its own keys and
+// functions. All time is the injected clock's: nothing here sleeps, starts a goroutine or waits for a timer, so that the
+// handler works behind a socket and behind an in-process http.RoundTripper alike.
+package localaws
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"sealift.dev/sealift/controller/internal/localaws/kms"
+	"sealift.dev/sealift/controller/internal/localaws/lambda"
+	"sealift.dev/sealift/controller/internal/localaws/state"
+	"sealift.dev/sealift/controller/internal/localaws/sts"
+	"sealift.dev/sealift/controller/internal/localaws/wire"
+)
+
+// DefaultAccount is the account when Options name none.
+const DefaultAccount = "000000000000"
+
+// ErrInUse is wrapped by Open's error when another process has the folder open.
+var ErrInUse = state.ErrInUse
+
+var account = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Options configure a Server. The zero value is one that keeps everything in memory.
+type Options struct {
+	// Dir is the folder that keeps keys and functions, made when it is not there. "" keeps them in memory only. The folder
+	// holds key material: its mode is 0700, its files' 0600.
+	Dir string
+	// Account is the twelve-digit account that answers; "" is DefaultAccount.
+	Account string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Rand is the source of identifiers, symmetric keys and data keys; nil is crypto/rand.
+	Rand io.Reader
+	// Settle is how long a new function or version stays Pending and an update InProgress. With zero they are that only in the
+	// answer of the write itself.
+	Settle time.Duration
+	// Logger gets one line an answered request: Info when it changed something, Error when local AWS itself failed, Debug
+	// otherwise. Nil discards them.
+	Logger *slog.Logger
+	// Invoker runs functions; nil lets Invoke answer ServiceException. The caller closes it after the Server.
+	Invoker lambda.Invoker
+}
+
+// Server answers requests as AWS does. It is safe for concurrent use.
+type Server struct {
+	account string
+	random  io.Reader
+	logger  *slog.Logger
+	folder  *state.Folder
+	kms     *kms.Service
+	lambda  *lambda.Service
+	calls   callLog
+}
+
+// Open returns a Server with what its folder holds. A folder that another process has open is an error wrapping ErrInUse; a
+// file that is damaged is an error that names it. Close the Server to give the folder back.
+func Open(options Options) (*Server, error) {
+	options.Account = cmp.Or(options.Account, DefaultAccount)
+	options.Logger = cmp.Or(options.Logger, slog.New(slog.DiscardHandler))
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if !account.MatchString(options.Account) {
+		return nil, fmt.Errorf("open local AWS: account %q is not twelve digits", options.Account)
+	}
+	if options.Settle < 0 {
+		return nil, fmt.Errorf("open local AWS: a negative time to settle, %s", options.Settle)
+	}
+	folder, err := state.Open(options.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open local AWS: %w", err)
+	}
+	server := &Server{account: options.Account, random: wire.Random(options.Rand), logger: options.Logger, folder: folder}
+	if err := server.open(options); err != nil {
+		return nil, fmt.Errorf("open local AWS: %w", errors.Join(err, folder.Close()))
+	}
+	return server, nil
+}
+
+func (s *Server) open(options Options) (err error) {
+	s.kms, err = kms.Open(kms.Options{Folder: s.folder, Now: options.Now, Random: s.random})
+	if err != nil {
+		return err
+	}
+	s.lambda, err = lambda.Open(lambda.Options{Folder: s.folder, Now: options.Now, Random: s.random, Settle: options.Settle, Invoker: options.Invoker})
+	return err
+}
+
+// Close gives the folder back. No request may be under way or come after it.
+func (s *Server) Close() error {
+	return s.folder.Close()
+}
+
+// ServeHTTP answers one request: an AWS call, the download of a package, or the list of calls.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Path == callsPath:
+		s.serveCalls(w, r)
+	case r.Method == http.MethodGet && len(r.URL.Path) > len(lambda.DownloadPath) && r.URL.Path[:len(lambda.DownloadPath)] == lambda.DownloadPath:
+		s.lambda.Download(w, r)
+	default:
+		s.serveAWS(w, r)
+	}
+}
+
+func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
+	id, err := wire.NewID(s.random)
+	if err != nil {
+		http.Error(w, "local AWS has no randomness", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("X-Amzn-Requestid", id)
+	signed, refusal := parseAuthorization(r.Header.Get("Authorization"))
+	caller := wire.Caller{Region: signed.region, Account: s.account, RequestID: id, Endpoint: endpoint(r)}
+	call := Call{Service: cmp.Or(signed.service, guessService(r)), Region: signed.region}
+	call.record(s.answer(w, r, call.Service, caller, refusal))
+	s.calls.add(call)
+	s.log(r, call)
+}
+
+// answer hands a request to its service; one with a refusal is refused in that service's form.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, service string, caller wire.Caller, refusal *wire.Error) wire.Outcome {
+	switch {
+	case service == "kms" && refusal != nil:
+		refusal.Status = http.StatusBadRequest // KMS answers 400 to everything that a caller does wrong
+		return kms.Refuse(w, r.Header.Get("X-Amz-Target"), refusal)
+	case service == "sts" && refusal != nil:
+		return sts.Refuse(w, caller.RequestID, r.FormValue("Action"), refusal)
+	case refusal != nil:
+		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), refusal)
+	case service == "kms":
+		return s.kms.Serve(w, r, caller)
+	case service == "lambda":
+		return s.lambda.Serve(w, r, caller)
+	case service == "sts":
+		return sts.Serve(w, r, caller)
+	default:
+		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), wire.Errorf(http.StatusNotFound, "UnknownOperationException",
+			"local AWS has the services kms, lambda and sts, and not %s", service))
+	}
+}
+
+func (s *Server) log(r *http.Request, call Call) {
+	level := slog.LevelDebug
+	switch {
+	case call.Status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case call.Mutating && call.Code == "":
+		level = slog.LevelInfo
+	}
+	s.logger.Log(r.Context(), level, "aws call answered", "service", call.Service, "region", call.Region,
+		"operation", call.Operation, "resource", call.Resource, "status", call.Status, "code", call.Code)
+}
+
+// endpoint is the URL under which r's sender reached the server.
+func endpoint(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.URL.Scheme == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + cmp.Or(r.Host, r.URL.Host)
+}
