@@ -46,7 +46,11 @@ func Decide(want Desired, obs Observed, now time.Time) (Plan, error) {
 func checkFunction(want Desired, obs Observed) error {
 	latest := obs.Latest
 	_, markerErr := ParseMarker(latest.Environment[MarkerVariable])
+	account := want.Config.Spec.Function.Account
 	switch {
+	case account != "" && account != latest.account():
+		return Problem{"OtherAccount", fmt.Sprintf("the manifest names a function of account %s, and the credentials are those of %s", account, latest.account()),
+			"use the credentials of that account: --profile, or AWS_PROFILE"}
 	case latest.PackageType == "Image":
 		return Problem{"ContainerImage", fmt.Sprintf("%s is a container image, which has no package to put a bundle into", want.Consumer()),
 			"deploy the function as a .zip package"}

@@ -49,7 +49,7 @@ func desired(revision string, c, previous *v1alpha1.SealedConfig) plan.Desired {
 func applied(d plan.Desired) plan.Observed {
 	m := d.MarkerFor(strings.Repeat("b", 22), codeSHA, now.Add(-time.Hour))
 	latest := plan.Configuration{
-		Name: "hello", Version: "$LATEST", RevisionID: "r1", CodeSHA256: codeSHA, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
+		ARN: "arn:aws:lambda:us-east-2:123456789012:function:hello", Name: "hello", Version: "$LATEST", RevisionID: "r1", CodeSHA256: codeSHA, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
 		Environment: plan.Environment(map[string]string{"FOREIGN": "kept"}, nil, d.Config.Spec.Environment, m),
 	}
 	live := latest
@@ -265,6 +265,13 @@ func TestDecideRefuses(t *testing.T) {
 			observed: func(o *plan.Observed) { o.Alias.Weighted = true },
 			err:      "alias live of us-east-2/hello routes calls to two versions (WeightedAlias)",
 			hint:     "finish or undo that deployment, so that the alias names one version; sealift never clears weights",
+		},
+		{
+			name:     "function of another account",
+			edit:     func(c *v1alpha1.SealedConfig) { c.Spec.Function.Account = "999999999999" },
+			observed: func(*plan.Observed) {},
+			err:      "the manifest names a function of account 999999999999, and the credentials are those of 123456789012 (OtherAccount)",
+			hint:     "use the credentials of that account: --profile, or AWS_PROFILE",
 		},
 		{
 			name:     "container image",

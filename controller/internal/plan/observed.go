@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"time"
 
 	"sealift.dev/sealift/api/envelope"
@@ -40,6 +41,15 @@ type Alias struct {
 	Version    string
 	RevisionID string
 	Weighted   bool // it routes a share of the calls to a second version
+}
+
+// account returns the AWS account id in the ARN of c,
+// arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME.
+func (c Configuration) account() string {
+	if fields := strings.Split(c.ARN, ":"); len(fields) > 4 {
+		return fields[4]
+	}
+	return ""
 }
 
 // marker returns the marker of c, and whether it has one that can be read.

@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/spf13/pflag"
+)
+
+// awsFlags choose the AWS account and region, as the aws command's flags of the
+// same names do. What is not given comes from the SDK's default chain.
+type awsFlags struct {
+	Profile  string
+	Region   string
+	Endpoint string
+}
+
+func (f *awsFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Profile, "profile", "", "AWS `profile`")
+	flags.StringVar(&f.Region, "region", "", "AWS `region`; goes before what manifests say")
+	flags.StringVar(&f.Endpoint, "endpoint-url", "", "`URL` to send all AWS calls to")
+}
+
+// config returns the SDK's configuration for a region, or for the one of the
+// default chain where region is "".
+func (f *awsFlags) config(ctx context.Context, region string) (aws.Config, error) {
+	var options []func(*config.LoadOptions) error
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	if f.Profile != "" {
+		options = append(options, config.WithSharedConfigProfile(f.Profile))
+	}
+	if f.Endpoint != "" {
+		options = append(options, config.WithBaseEndpoint(f.Endpoint))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return aws.Config{}, hint(fmt.Errorf("load the AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, hint(fmt.Errorf("no AWS region is set"), "set one: --region, AWS_REGION, or region in .sealift.yaml")
+	}
+	return cfg, nil
+}
+
+// regionOr returns the first region of flag, settings and default chain.
+func (f *awsFlags) regionOr(ctx context.Context, settings string) (string, error) {
+	if f.Region != "" {
+		return f.Region, nil
+	}
+	if settings != "" {
+		return settings, nil
+	}
+	cfg, err := f.config(ctx, "")
+	return cfg.Region, err
+}

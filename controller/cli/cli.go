@@ -1,0 +1,158 @@
+// Package cli is sealift's command line: one file a command. It joins the
+// controller with the adapters of git, KMS and Lambda.
+//
+// Standard output carries a command's result alone. Errors go to standard error
+// as "sealift: ERROR", with a line "hint: NEXT STEP" where there is one. The exit
+// status is 0 for done or in sync, 1 only from diff for changes, 2 for any error.
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses.
+const (
+	exitDone    = 0
+	exitChanges = 1
+	exitError   = 2
+)
+
+// errChanges is how diff says that there are changes. It is not printed.
+var errChanges = errors.New("changes")
+
+// Streams are the standard streams of a command.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// app is what every command shares: the streams, the sources of time and
+// randomness, and the global flags.
+type app struct {
+	Streams
+	now  func() time.Time
+	rand io.Reader
+	log  *slog.Logger
+
+	aws       awsFlags
+	logLevel  slog.Level
+	logFormat string
+}
+
+// Main runs the command that args name and returns its exit status.
+func Main(ctx context.Context, args []string, std Streams) int {
+	a := &app{Streams: std, now: time.Now, rand: rand.Reader, log: slog.New(slog.DiscardHandler)}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(std.In)
+	root.SetOut(std.Out)
+	root.SetErr(std.Err)
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errChanges):
+		return exitChanges
+	}
+	a.report(err)
+	return exitError
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sealift",
+		Short: "Sealed secrets in git, fresh-keyed bundles in AWS Lambda",
+		Long: `sealift takes sealed secrets from git, encrypts them for one AWS Lambda function
+under a fresh KMS data key, and updates the function's package and environment.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.startLog() },
+	}
+	flags := root.PersistentFlags()
+	a.aws.register(flags)
+	flags.TextVar(&a.logLevel, "log-level", slog.LevelWarn, "least `level` that is logged to standard error: debug, info, warn, error")
+	flags.StringVar(&a.logFormat, "log-format", "text", "`format` of the log: text or json")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.verifyCommand(),
+		a.diffCommand(), a.applyCommand(), a.hookCommand(), a.demoCommand(), a.localAWSCommand())
+	return root
+}
+
+func (a *app) startLog() error {
+	o := &slog.HandlerOptions{Level: a.logLevel}
+	switch a.logFormat {
+	case "text":
+		a.log = slog.New(slog.NewTextHandler(a.Err, o))
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.Err, o))
+	default:
+		return fmt.Errorf("--log-format %q: not text or json", a.logFormat)
+	}
+	return nil
+}
+
+// report prints err, a line for each of its lines, and its hint; errors that were
+// joined one after the other.
+func (a *app) report(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && hintOf(err) != "" {
+		for _, one := range joined.Unwrap() {
+			a.report(one)
+		}
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(a.Err, "sealift: %s\n", strings.TrimRight(line, "\n"))
+	}
+	if next := hintOf(err); next != "" {
+		fmt.Fprintf(a.Err, "hint: %s\n", next)
+	}
+}
+
+// hintOf returns the next step that an error in err's tree knows of, or "".
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}
+
+// withHint is an error that knows the next step.
+type withHint struct {
+	error
+	next string
+}
+
+func (e withHint) Unwrap() error { return e.error }
+func (e withHint) Hint() string  { return e.next }
+
+// hint adds the next step to err.
+func hint(err error, format string, args ...any) error {
+	return withHint{err, fmt.Sprintf(format, args...)}
+}
+
+// usage adds to err where the command's usage stands.
+func usage(cmd *cobra.Command, err error) error {
+	return hint(err, "see `%s --help`", cmd.CommandPath())
+}
+
+// args wraps cobra's check of the number of arguments.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, list []string) error {
+		if err := check(cmd, list); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,81 @@
+package cli_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// lambdaOf returns a client of a script's local AWS.
+func lambdaOf(ts *testscript.TestScript) *lambda.Client {
+	return lambda.New(lambda.Options{
+		Region:       ts.Getenv("AWS_REGION"),
+		BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL")),
+		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+}
+
+// createFunction is the command "function NAME [KEY=VALUE...]": it creates a
+// function whose package is not that of the script, with plain variables.
+func createFunction(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: function NAME [KEY=VALUE...]")
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	file, err := w.Create("bootstrap")
+	ts.Check(err)
+	_, err = io.WriteString(file, "#!/bin/sh\n")
+	ts.Check(errors.Join(err, w.Close()))
+	env := map[string]string{}
+	for _, arg := range args[1:] {
+		key, value, _ := bytes.Cut([]byte(arg), []byte("="))
+		env[string(key)] = string(value)
+	}
+	api := lambdaOf(ts)
+	_, err = api.CreateFunction(context.Background(), &lambda.CreateFunctionInput{
+		FunctionName: &args[0], Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Environment: &types.Environment{Variables: env},
+		Role: aws.String("arn:aws:iam::000000000000:role/r"), Code: &types.FunctionCode{ZipFile: b.Bytes()},
+	})
+	ts.Check(err)
+	waiter := lambda.NewFunctionActiveV2Waiter(api, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond })
+	ts.Check(waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &args[0]}, time.Minute))
+}
+
+// unpackLive is the command "live NAME DIR": it unpacks the package of what the
+// alias live names into DIR/package, and writes its variables to DIR/env.json and
+// its version to DIR/version.
+func unpackLive(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: live NAME DIR")
+	}
+	out, err := lambdaOf(ts).GetFunction(context.Background(), &lambda.GetFunctionInput{FunctionName: &args[0], Qualifier: aws.String("live")})
+	ts.Check(err)
+	resp, err := http.Get(*out.Code.Location)
+	ts.Check(err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	ts.Check(err)
+	dir := ts.MkAbs(args[1])
+	ts.Check(os.RemoveAll(dir))
+	ts.Check(os.CopyFS(filepath.Join(dir, "package"), r))
+	env, err := json.Marshal(out.Configuration.Environment.Variables)
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(dir, "env.json"), append(env, '\n'), 0o644))
+	ts.Check(os.WriteFile(filepath.Join(dir, "version"), []byte(*out.Configuration.Version+"\n"), 0o644))
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealift.dev/sealift/controller/internal/localaws"
+	"sealift.dev/sealift/controller/internal/localaws/runtime"
+)
+
+const localRegion = "us-east-2"
+
+func (a *app) localAWSCommand() *cobra.Command {
+	var listen, data string
+	cmd := &cobra.Command{
+		Use:   "local-aws",
+		Short: "Serve the embedded local AWS: KMS, Lambda and STS on one endpoint",
+		Long: `Serve the embedded local AWS: KMS, Lambda and STS on one endpoint, with real
+cryptography, and functions that run for real on this machine. It is for tests and
+trials. It checks no credentials, so it listens on loopback addresses alone.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.localAWS(cmd.Context(), listen, data) },
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:4600", "loopback `address` to listen on")
+	cmd.Flags().StringVar(&data, "data", "", "`folder` that keeps keys, functions and aliases; without it they are gone at the end")
+	return cmd
+}
+
+func (a *app) localAWS(ctx context.Context, listen, data string) error {
+	server, err := a.startLocalAWS(ctx, listen, data)
+	if err != nil {
+		return err
+	}
+	// The first version of the aws command reads AWS_DEFAULT_REGION alone.
+	fmt.Fprintf(a.Out, "export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_DEFAULT_REGION=%s AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n", server.url, localRegion, localRegion)
+	select {
+	case <-ctx.Done():
+	case err = <-server.failed:
+	}
+	return errors.Join(err, server.stop())
+}
+
+// localServer is a local AWS that listens.
+type localServer struct {
+	url      string
+	aws      *localaws.Server
+	runtimes *runtime.Runtimes
+	http     *http.Server
+	scratch  string
+	failed   chan error
+	// nodeModules holds the AWS SDK for Node functions; "" where there is none.
+	nodeModules string
+}
+
+// startLocalAWS listens on a loopback address. Stop it.
+func (a *app) startLocalAWS(ctx context.Context, listen, data string) (*localServer, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("--listen %q: not a loopback address with a port, such as 127.0.0.1:4600", listen)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s := &localServer{url: "http://" + listener.Addr().String(), failed: make(chan error, 1)}
+	if err := s.open(ctx, a, data); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	go func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- fmt.Errorf("serve local AWS: %w", err)
+		}
+	}()
+	return s, nil
+}
+
+// open prepares the state and the folder in which functions are unpacked.
+func (s *localServer) open(ctx context.Context, a *app, data string) error {
+	var err error
+	if s.scratch, err = os.MkdirTemp("", "sealift-functions-"); err != nil {
+		return err
+	}
+	s.nodeModules = a.nodeModules(ctx)
+	s.runtimes = runtime.New(runtime.Options{Dir: s.scratch, NodeModules: s.nodeModules, Logger: a.log})
+	s.aws, err = localaws.Open(localaws.Options{Dir: data, Now: a.now, Rand: a.rand, Settle: settle, Logger: a.log, Invoker: s.runtimes})
+	if err != nil {
+		return errors.Join(err, s.runtimes.Close(), os.RemoveAll(s.scratch))
+	}
+	s.http = &http.Server{Handler: s.aws, ReadHeaderTimeout: 10 * time.Second}
+	return nil
+}
+
+// settle is how long an update stays in progress: long enough to be met, short
+// enough not to be waited for.
+const settle = 300 * time.Millisecond
+
+// stop ends the server and the functions that run.
+func (s *localServer) stop() error {
+	return errors.Join(s.http.Close(), s.aws.Close(), s.runtimes.Close(), os.RemoveAll(s.scratch))
+}
+
+// nodeModules returns a folder with the AWS SDK for Node handlers, or "" where
+// there is no Node or no npm to install it with.
+func (a *app) nodeModules(ctx context.Context) string {
+	npm, err := exec.LookPath("npm")
+	if _, nodeErr := exec.LookPath("node"); err != nil || nodeErr != nil {
+		return ""
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir, err := runtime.InstallNodeSDK(ctx, npm, filepath.Join(cache, "sealift", "node"), a.log)
+	if err != nil {
+		a.log.WarnContext(ctx, "Node functions run without the AWS SDK", "error", err)
+		return ""
+	}
+	return dir
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/controller/internal/awskms"
+	"sealift.dev/sealift/controller/internal/awslambda"
+	"sealift.dev/sealift/controller/internal/pack"
+)
+
+// probeTimeout bounds the wait for a function to become active.
+const probeTimeout = time.Minute
+
+// probe is what the demo does with local AWS beside sealift: it creates functions,
+// invokes them and looks at what is live.
+type probe struct {
+	cfg       aws.Config
+	api       *lambda.Client
+	functions *awslambda.Client
+}
+
+func newProbe(ctx context.Context, endpoint string) (*probe, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(localRegion), config.WithBaseEndpoint(endpoint),
+		config.WithSharedConfigFiles(nil), config.WithSharedCredentialsFiles(nil),
+		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
+	if err != nil {
+		return nil, err
+	}
+	return &probe{cfg: cfg, api: lambda.NewFromConfig(cfg), functions: awslambda.New(cfg, awslambda.Options{})}, nil
+}
+
+// create makes a function from the files of code, and waits until it is active.
+func (p *probe) create(ctx context.Context, name, runtime, handler string, code fs.FS) error {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	if err := errors.Join(w.AddFS(code), w.Close()); err != nil {
+		return fmt.Errorf("zip the code of %s: %w", name, err)
+	}
+	_, err := p.api.CreateFunction(ctx, &lambda.CreateFunctionInput{
+		FunctionName: &name, Runtime: types.Runtime(runtime), Handler: &handler,
+		Role: aws.String("arn:aws:iam::123456789012:role/" + name), Code: &types.FunctionCode{ZipFile: b.Bytes()}, Timeout: aws.Int32(20),
+	})
+	if err != nil {
+		return fmt.Errorf("create function %s: %w", name, err)
+	}
+	waiter := lambda.NewFunctionActiveV2Waiter(p.api, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = settle, settle })
+	return waiter.Wait(ctx, &lambda.GetFunctionInput{FunctionName: &name}, probeTimeout)
+}
+
+func (p *probe) keyARN(ctx context.Context, alias string) (string, error) {
+	key, err := awskms.New(p.cfg).Describe(ctx, alias)
+	return key.ARN, err
+}
+
+// invoke calls the live version of a sample function and returns its message.
+func (p *probe) invoke(ctx context.Context, name string) (string, error) {
+	out, err := p.api.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String("live"), Payload: []byte(`{}`)})
+	if err != nil {
+		return "", fmt.Errorf("invoke %s: %w", name, err)
+	}
+	if out.FunctionError != nil {
+		return "", fmt.Errorf("invoke %s: %s: %s", name, *out.FunctionError, out.Payload)
+	}
+	var answer struct{ Body string }
+	var body struct{ Message string }
+	if err := errors.Join(json.Unmarshal(out.Payload, &answer), json.Unmarshal([]byte(answer.Body), &body)); err != nil {
+		return "", fmt.Errorf("invoke %s: its answer is not the sample's: %w", name, err)
+	}
+	return body.Message, nil
+}
+
+// release is what the alias of a function names.
+type release struct {
+	version    string
+	wrappedKey []byte
+}
+
+// live reads the bundle out of the live version's package.
+func (p *probe) live(ctx context.Context, name string) (release, error) {
+	obs, err := p.functions.Observe(ctx, name, "live")
+	if err != nil {
+		return release{}, err
+	}
+	if obs.Live == nil {
+		return release{}, fmt.Errorf("%s has no alias live", name)
+	}
+	data, err := p.functions.Package(ctx, *obs.Live)
+	if err != nil {
+		return release{}, err
+	}
+	entry, err := pack.ReadEntry(data, "sealed-config.jwe", envelope.MaxBundleSize)
+	if err != nil {
+		return release{}, err
+	}
+	bundle, err := envelope.ParseBundle(entry)
+	if err != nil {
+		return release{}, err
+	}
+	return release{version: obs.Alias.Version, wrappedKey: bundle.WrappedKey()}, nil
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/awskms"
+)
+
+// sealFlags say what is sealed, and describe the manifest that is made where there
+// is none.
+type sealFlags struct {
+	file     string
+	fromFile string
+	manifest manifestFlags
+}
+
+func (a *app) sealCommand() *cobra.Command {
+	var f sealFlags
+	cmd := &cobra.Command{
+		Use:   "seal -f FILE NAME",
+		Short: "Seal one value into a manifest",
+		Long: `Seal one value under the name NAME into the manifest FILE, and change nothing else
+of it. The value is what standard input holds, without one line end (LF or CRLF)
+at its end; or exactly the bytes of --from-file; or, on a terminal, one line typed
+without echo. It is UTF-8 text, and never an argument of this command.
+
+FILE is made if it does not exist, with --name and --function at least.
+
+The value is sealed with the first of sealingKeys in the nearest .sealift.yaml
+upward from FILE. With the key's public PEM beside it that needs no AWS
+credentials and no network; with a symmetric key it is a call of KMS.`,
+		Example: `  printf %s "$PASSWORD" | sealift seal -f manifests/hello.yaml DB_PASSWORD
+  sealift seal -f manifests/hello.yaml --name hello --namespace payments --function hello DB_PASSWORD`,
+		Args: oneName,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			f.manifest.given = cmd.Flags().Changed
+			return a.seal(cmd.Context(), f, names[0])
+		},
+	}
+	cmd.Flags().StringVarP(&f.file, "file", "f", "", "manifest `FILE`")
+	cmd.Flags().StringVar(&f.fromFile, "from-file", "", "`file` whose bytes are the value")
+	f.manifest.register(cmd.Flags())
+	cmd.SetFlagErrorFunc(quietFlagError)
+	return cmd
+}
+
+// oneName refuses what may be a value in the wrong place, and does not repeat it.
+func oneName(cmd *cobra.Command, names []string) error {
+	if len(names) != 1 {
+		return usage(cmd, fmt.Errorf("want one NAME, not %d arguments; a value is never an argument", len(names)))
+	}
+	if !envelope.ValidName(names[0]) {
+		return usage(cmd, errors.New("NAME is not the name of a secret: want [A-Za-z_][A-Za-z0-9_]{0,127}; a value is never an argument"))
+	}
+	return nil
+}
+
+// quietFlagError does not repeat an unknown flag: a value that starts with a dash
+// looks like one.
+func quietFlagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	var malformed *pflag.InvalidSyntaxError
+	if errors.As(err, &unknown) || errors.As(err, &malformed) {
+		err = errors.New("unknown flag, not repeated here: it may be a value; a value is never an argument")
+	}
+	return usage(cmd, err)
+}
+
+func (a *app) seal(ctx context.Context, f sealFlags, name string) error {
+	m, err := openManifest(f.file, f.manifest)
+	if err != nil {
+		return err
+	}
+	key, err := sealingKeyFor(f.file)
+	if err != nil {
+		return err
+	}
+	at := m.scope(name)
+	value, err := a.readValue(ctx, f.fromFile, at)
+	if err != nil {
+		return err
+	}
+	defer value.Wipe()
+	sealed, err := a.sealOne(ctx, key, at, value)
+	if err != nil {
+		return err
+	}
+	others, err := m.set(name, sealed)
+	if err != nil {
+		return err
+	}
+	if err := m.write(); err != nil {
+		return err
+	}
+	a.log.DebugContext(ctx, "value sealed", "config", at.Namespace+"/"+at.Name, "secret", name, "key", key.ARN, "offline", key.public != nil)
+	fmt.Fprintf(a.Out, "sealed %s in %s\n", at, printable(f.file))
+	a.afterSealing(f.file, others)
+	return nil
+}
+
+// afterSealing says the next step: what else is wrong with the manifest, or commit.
+func (a *app) afterSealing(file string, others v1alpha1.Errors) {
+	if len(others) > 0 {
+		fmt.Fprintf(a.Err, "note: other values in %s have faults; see them with: sealift verify %s\n", printable(file), printable(file))
+		return
+	}
+	fmt.Fprintf(a.Err, "next: commit %s, then see what it changes with: sealift diff %s\n", printable(file), printable(file))
+}
+
+// sealingKey is a configured sealing key, with its public part where values are
+// sealed offline.
+type sealingKey struct {
+	controller.SealingKey
+	public *rsa.PublicKey
+}
+
+// sealingKeyFor returns the key that new values in a manifest are sealed with.
+func sealingKeyFor(file string) (sealingKey, error) {
+	settings, tree, found, err := settingsFor(file)
+	switch {
+	case err != nil:
+		return sealingKey{}, err
+	case found == "":
+		return sealingKey{}, hint(fmt.Errorf("no %s in the folder of %s or above it: no key to seal with", controller.SettingsFile, printable(file)), "run `sealift init` in the repository")
+	case len(settings.SealingKeys) == 0:
+		return sealingKey{}, hint(v1alpha1.Error{File: tree.show(found), Field: "sealingKeys", Cause: "none: no key to seal with"}, "name one; `sealift keys list` shows its ARN")
+	}
+	key := sealingKey{SealingKey: settings.SealingKeys[0]}
+	if key.PublicKey == "" {
+		return key, nil
+	}
+	if key.public, err = publicKeyOf(tree.files(), found, key.SealingKey); err != nil {
+		const field = "sealingKeys[0].publicKey"
+		return sealingKey{}, hint(v1alpha1.Error{File: tree.show(found), Line: settings.Line(field), Field: field, Cause: err.Error()},
+			"write it anew: sealift keys public %s > %s", key.ARN, key.PublicKey)
+	}
+	return key, nil
+}
+
+// sealOne seals a value: offline with the key's public part, or with a data key
+// that KMS draws.
+func (a *app) sealOne(ctx context.Context, key sealingKey, at envelope.Scope, value envelope.Secret) (string, error) {
+	sealer, err := a.sealer(ctx, key, at)
+	if err != nil {
+		return "", err
+	}
+	defer sealer.Close()
+	return sealer.Seal(at, value)
+}
+
+func (a *app) sealer(ctx context.Context, key sealingKey, at envelope.Scope) (*envelope.Sealer, error) {
+	if key.public != nil {
+		return envelope.NewOfflineSealer(a.rand, key.ARN, key.public)
+	}
+	parsed, err := arn.Parse(key.ARN)
+	if err != nil {
+		return nil, fmt.Errorf("sealing key %s: %w", key.ARN, err)
+	}
+	cfg, err := a.aws.config(ctx, parsed.Region)
+	if err != nil {
+		return nil, err
+	}
+	dataKey, err := awskms.New(cfg).GenerateDataKey(ctx, parsed.Region, key.ARN, envelope.SealingContext(at.Namespace, at.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer dataKey.Wipe()
+	if dataKey.KeyID != key.ARN {
+		return nil, fmt.Errorf("seal %s: KMS answered for the key %s, not for %s", at, dataKey.KeyID, key.ARN)
+	}
+	return envelope.NewOnlineSealer(a.rand, at.Namespace, at.Name, dataKey)
+}
