@@ -122,7 +122,7 @@ func openManifest(file string, f manifestFlags) (*manifest, error) {
 	if m.before, err = readStart(os.DirFS(filepath.Dir(file)), filepath.Base(file), v1alpha1.MaxManifestSize); err != nil {
 		return nil, err
 	}
-	if _, err := m.check(m.before, func(v1alpha1.Error) bool { return true }); err != nil {
+	if _, err := m.check(m.before); err != nil {
 		return nil, err
 	}
 	var i identity
@@ -187,9 +187,9 @@ func (m *manifest) scope(secret string) envelope.Scope {
 	return envelope.Scope{Namespace: m.config.Namespace, Name: m.config.Name, Key: secret}
 }
 
-// check decodes data, and returns the faults of sealed values that pass lets by.
-// Every other fault is the error.
-func (m *manifest) check(data []byte, pass func(v1alpha1.Error) bool) (passed v1alpha1.Errors, err error) {
+// check decodes data, and returns the faults of sealed values. Every other fault is
+// the error.
+func (m *manifest) check(data []byte) (sealed v1alpha1.Errors, err error) {
 	_, err = v1alpha1.DecodeFile(m.file, data)
 	var faults v1alpha1.Errors
 	switch {
@@ -202,8 +202,8 @@ func (m *manifest) check(data []byte, pass func(v1alpha1.Error) bool) (passed v1
 	}
 	var blocking v1alpha1.Errors
 	for _, fault := range faults {
-		if (fault.Field == sealedField || strings.HasPrefix(fault.Field, sealedField+".")) && pass(fault) {
-			passed = append(passed, fault)
+		if fault.Field == sealedField || strings.HasPrefix(fault.Field, sealedField+".") {
+			sealed = append(sealed, fault)
 		} else {
 			blocking = append(blocking, fault)
 		}
@@ -211,19 +211,19 @@ func (m *manifest) check(data []byte, pass func(v1alpha1.Error) bool) (passed v1
 	if len(blocking) > 0 {
 		return nil, blocking
 	}
-	return passed, nil
+	return sealed, nil
 }
 
 const sealedField = "spec.sealed"
 
 // set puts a sealed value into the manifest. It returns the faults that other
-// values still have.
+// values still have: SetSealed has checked that this one is right.
 func (m *manifest) set(name, sealed string) (v1alpha1.Errors, error) {
 	edited, err := v1alpha1.SetSealed(m.data, map[string]string{name: sealed})
 	if err != nil {
 		return nil, m.named(err)
 	}
-	others, err := m.check(edited, func(fault v1alpha1.Error) bool { return fault.Field != sealedField+"."+name })
+	others, err := m.check(edited)
 	if err != nil {
 		return nil, err
 	}
