@@ -232,7 +232,6 @@ func TestApplyRefuses(t *testing.T) {
 // KMS is never asked with a key that is merely named in git.
 func TestUntrustedSealingKey(t *testing.T) {
 	inBubble(t, func(f *fixture) {
-		trusted := f.sealing
 		f.sealing = f.key("alias/somebody-elses").ARN
 		target := f.hello("code", nil, f.seal("hello", map[string]string{"TOKEN": canary}))
 		earlier := len(f.aws.Calls())
@@ -243,9 +242,6 @@ func TestUntrustedSealingKey(t *testing.T) {
 		}
 		if calls := f.callsSince(earlier); len(calls) > 0 {
 			f.t.Errorf("calls %v", calls)
-		}
-		if err := target.Check([]string{trusted}); err == nil || !strings.Contains(err.Error(), "manifests/hello.yaml: spec.sealed.TOKEN: sealed with") {
-			f.t.Errorf("Check: %v", err)
 		}
 	})
 }

@@ -61,13 +61,13 @@ func (s Settings) Line(field string) int { return s.lines[field] }
 func FindSettings(root fs.FS, dir string) (Settings, string, error) {
 	for dir = path.Clean(dir); ; dir = path.Dir(dir) {
 		file := path.Join(dir, SettingsFile)
-		data, err := readCapped(root, file, maxSettings)
+		data, err := ReadStart(root, file, maxSettings)
 		switch {
 		case err == nil:
 			s, err := ParseSettings(file, data)
 			return s, file, err
 		case !errors.Is(err, fs.ErrNotExist):
-			return Settings{}, file, err
+			return Settings{}, file, fmt.Errorf("read %s: %w", file, err)
 		case dir == ".":
 			return Settings{}, "", nil
 		}

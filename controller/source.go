@@ -5,8 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"reflect"
 	"slices"
@@ -50,6 +50,7 @@ type Target struct {
 	Config   *v1alpha1.SealedConfig
 	Revision string
 
+	file    v1alpha1.File
 	commit  Commit
 	history History
 	region  string
@@ -57,6 +58,9 @@ type Target struct {
 
 // Key returns namespace/name.
 func (t Target) Key() string { return t.Config.Namespace + "/" + t.Config.Name }
+
+// Manifest returns the manifest, which knows the lines of its fields.
+func (t Target) Manifest() v1alpha1.File { return t.file }
 
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
@@ -81,7 +85,7 @@ func Load(ctx context.Context, commit Commit, history History, sel Selection) ([
 	}
 	targets := make([]Target, 0, len(set))
 	for _, file := range set {
-		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), commit: commit, history: history}
+		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history}
 		if err := t.complete(ctx, root, sel); err != nil {
 			return nil, fmt.Errorf("%s: %w", file.Path, err)
 		}
@@ -101,7 +105,7 @@ func DecodeAll(root fs.FS, paths []string) ([]v1alpha1.File, error) {
 	var set []v1alpha1.File
 	var faults v1alpha1.Errors
 	for _, name := range names {
-		file, err := decode(root, name)
+		file, err := DecodeManifest(root, name)
 		var invalid v1alpha1.Errors
 		switch {
 		case err == nil:
@@ -170,26 +174,34 @@ func IsManifestName(name string) bool {
 	return (ext == ".yaml" || ext == ".yml") && path.Base(name) != ".sealift.yaml"
 }
 
-// decode reads one manifest, and not more of it than a manifest may hold.
-func decode(root fs.FS, name string) (v1alpha1.File, error) {
-	data, err := readCapped(root, name, v1alpha1.MaxManifestSize)
+// DecodeManifest decodes one file of root. It reads no more of it than a manifest
+// may hold. Its errors are those of v1alpha1.DecodeFile, and what reading gives.
+func DecodeManifest(root fs.FS, name string) (v1alpha1.File, error) {
+	data, err := ReadStart(root, name, v1alpha1.MaxManifestSize)
 	if err != nil {
-		return v1alpha1.File{}, fmt.Errorf("read manifest: %w", err)
+		return v1alpha1.File{}, fmt.Errorf("read manifest %s: %w", name, err)
 	}
 	return v1alpha1.DecodeFile(name, data)
 }
 
-// readCapped reads a file of at most limit bytes; a larger one is refused before
-// it is read.
-func readCapped(root fs.FS, name string, limit int64) ([]byte, error) {
+var errNotRegular = errors.New("not a regular file")
+
+// ReadStart reads a regular file, and no more than limit+1 bytes of it: whoever
+// reads it sees by the last one that the file is too large.
+func ReadStart(root fs.FS, name string, limit int64) ([]byte, error) {
 	info, err := fs.Stat(root, name)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes, over the limit of %d", name, info.Size(), limit)
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
 	}
-	return fs.ReadFile(root, name)
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
 // desired looks up what the plan needs to know of git. marked is the revision of
@@ -222,7 +234,7 @@ func (t Target) previous(ctx context.Context, revision string) *v1alpha1.SealedC
 	if err != nil {
 		return nil
 	}
-	file, err := decode(root, t.File)
+	file, err := DecodeManifest(root, t.File)
 	if err != nil || file.Config.Name != t.Config.Name || file.Config.Namespace != t.Config.Namespace {
 		return nil
 	}
@@ -240,17 +252,12 @@ func (t Target) Same(other Target) bool {
 		reflect.DeepEqual(t.Config, other.Config)
 }
 
-// Check reports what would stop an apply of t and shows in git alone: a package
-// folder that is not there, and values sealed with other keys than sealingKeys.
-func (t Target) Check(sealingKeys []string) error {
-	var faults []error
+// Check reports what would stop an apply of t and shows in its commit alone, but
+// for the sealing keys: a package folder that is not there.
+func (t Target) Check() v1alpha1.Errors {
 	if _, err := t.commit.TreeID(t.PackageDir()); err != nil {
-		faults = append(faults, fmt.Errorf("%s: spec.package.path: %w", t.File, err))
+		const field = "spec.package.path"
+		return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.Config.Spec.Sealed)) {
-		if _, err := t.trusted(name, sealingKeys); err != nil {
-			faults = append(faults, fmt.Errorf("%s: spec.sealed.%s: %w", t.File, name, err))
-		}
-	}
-	return errors.Join(faults...)
+	return nil
 }

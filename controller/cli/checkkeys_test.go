@@ -100,7 +100,7 @@ func TestCheckKeys(t *testing.T) {
 		{name: "no PEM", root: noPEM, manifest: offline(offlineKey, right), want: ".sealift.yaml:3: sealingKeys[0].publicKey: no file sealift-sealing.pem"},
 		{name: "PEM is a folder", root: fstest.MapFS{".sealift.yaml": {Data: []byte(offlineSettings)}, "sealift-sealing.pem/x": {}}, manifest: offline(offlineKey, right),
 			want: ".sealift.yaml:3: sealingKeys[0].publicKey: read sealift-sealing.pem: not a regular file"},
-		{name: "settings are a folder", root: fstest.MapFS{".sealift.yaml/x": {}}, manifest: online(otherKey), want: ".sealift.yaml: invalid argument"},
+		{name: "settings are a folder", root: fstest.MapFS{".sealift.yaml/x": {}}, manifest: online(otherKey), want: ".sealift.yaml: not a regular file"},
 		{name: "trusted without a PEM", root: fstest.MapFS{}, manifest: offline(otherKey, right), trusted: []string{otherKey}},
 		{name: "trusted with the settings' PEM", root: withPEM, manifest: offline(offlineKey, &private.PublicKey), trusted: []string{offlineKey},
 			want: at + "sealed with another public key than sealift-sealing.pem; seal it again"},

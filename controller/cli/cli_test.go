@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -65,8 +64,8 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	disable FILE          disable the KMS key whose ARN a file holds
 //	sealing-key DIR       write .sealift.yaml and the PEM of an offline sealing key
 //	opens FILE NAME WANT  assert that a sealed value of a manifest opens as WANT
-//	[!] anywhere TEXT     assert that a file below $WORK holds TEXT (scripts and
-//	                      files that are named *.secret apart)
+//	[!] anywhere TEXT     assert that a file below $WORK holds TEXT, encoded or packed
+//	                      as it may be (files that are named *.secret apart)
 //	mode FILE PERM        assert a file's permissions, as 0644
 //	exits STATUS CMD...   run a program and assert its exit status
 //	function NAME [K=V]   create a function on the local AWS
@@ -239,19 +238,19 @@ func disable(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// anywhere looks for a text, and its base64, in all files that a script left.
+// anywhere looks for a text in all files that a script left, in the forms that
+// spellings knows, and inside git objects and zip files too.
 func anywhere(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 1 || len(args[0]) < 6 {
 		ts.Fatalf("usage: [!] anywhere TEXT, of 6 bytes at least")
 	}
-	encoded := base64.RawStdEncoding.EncodeToString([]byte(args[0]))
 	var found []string
 	err := filepath.WalkDir(ts.Getenv("WORK"), func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || strings.HasSuffix(name, ".secret") {
 			return err
 		}
 		data, err := os.ReadFile(name)
-		if strings.Contains(string(data), args[0]) || strings.Contains(string(data), encoded) {
+		if holds(data, args[0]) {
 			found = append(found, name)
 		}
 		return err

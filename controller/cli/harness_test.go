@@ -51,7 +51,9 @@ func createFunction(ts *testscript.TestScript, neg bool, args []string) {
 		Role: aws.String("arn:aws:iam::000000000000:role/r"), Code: &types.FunctionCode{ZipFile: b.Bytes()},
 	})
 	ts.Check(err)
-	waiter := lambda.NewFunctionActiveV2Waiter(api, func(o *lambda.FunctionActiveV2WaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond })
+	waiter := lambda.NewFunctionActiveV2Waiter(api, func(o *lambda.FunctionActiveV2WaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond
+	})
 	ts.Check(waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &args[0]}, time.Minute))
 }
 

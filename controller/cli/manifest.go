@@ -15,6 +15,7 @@ import (
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller"
 )
 
 // manifestFlags describe the manifest that is made where there is none.
@@ -119,7 +120,7 @@ func openManifest(file string, f manifestFlags) (*manifest, error) {
 		return nil, fmt.Errorf("%s is not a regular file", printable(file))
 	}
 	m := &manifest{file: file, exists: true, mode: info.Mode().Perm()}
-	if m.before, err = readStart(os.DirFS(filepath.Dir(file)), filepath.Base(file), v1alpha1.MaxManifestSize); err != nil {
+	if m.before, err = controller.ReadStart(os.DirFS(filepath.Dir(file)), filepath.Base(file), v1alpha1.MaxManifestSize); err != nil {
 		return nil, err
 	}
 	if _, err := m.check(m.before); err != nil {

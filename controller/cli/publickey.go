@@ -51,7 +51,7 @@ func parsePublicKey(data []byte) (*rsa.PublicKey, error) {
 // publicKeyOf reads the PEM file that settings name for a sealing key. settingsFile
 // is their file in root. Its errors are complete but for the settings' own place.
 func publicKeyOf(root fs.FS, settingsFile string, key controller.SealingKey) (*rsa.PublicKey, error) {
-	data, err := readStart(root, path.Join(path.Dir(settingsFile), key.PublicKey), maxPEM)
+	data, err := controller.ReadStart(root, path.Join(path.Dir(settingsFile), key.PublicKey), maxPEM)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("no file %s", key.PublicKey)

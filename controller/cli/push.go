@@ -28,6 +28,10 @@ const (
 	maxUpdates    = 10_000
 	maxUpdateLine = 4096
 
+	// maxPushedYAML is the largest file that is looked at for a manifest; a larger
+	// one is refused, as it can't be known to hold none.
+	maxPushedYAML = 64 << 20
+
 	lockPoll = 200 * time.Millisecond
 )
 
@@ -133,11 +137,25 @@ func (a *app) verifyTip(ctx context.Context, repo *gitsource.Repository, setting
 	if err != nil {
 		return err
 	}
-	var faults []error
-	for _, t := range targets {
-		faults = append(faults, t.Check(settings.SealingKeys))
+	commit, err := repo.Commit(ctx, revision)
+	if err != nil {
+		return err
 	}
-	return errors.Join(faults...)
+	root, err := commit.Sub(ctx, ".")
+	if err != nil {
+		return err
+	}
+	var faults v1alpha1.Errors
+	files := make([]v1alpha1.File, 0, len(targets))
+	for _, t := range targets {
+		faults = append(faults, t.Check()...)
+		files = append(files, t.Manifest())
+	}
+	wrongKeys, _ := checkKeys(root, files, settings.SealingKeys)
+	if faults = append(faults, wrongKeys...); len(faults) > 0 {
+		return faults
+	}
+	return nil
 }
 
 // loadBranch loads the configs below the hook's paths; a path that is not there
@@ -172,11 +190,11 @@ func refuseUnsealed(ctx context.Context, repo *gitsource.Repository, settings ho
 		if blob.Kind != gitsource.Regular || !controller.IsManifestName(blob.Path) || !below(settings.Paths, blob.Path) {
 			continue
 		}
-		data, err := repo.ReadBlob(ctx, blob, v1alpha1.MaxManifestSize)
+		data, err := repo.ReadBlob(ctx, blob, maxPushedYAML)
 		if err != nil {
 			return err
 		}
-		_, err = v1alpha1.DecodeFile(blob.Path, data)
+		_, err = v1alpha1.DecodeFile(blob.Path, data[:min(len(data), v1alpha1.MaxManifestSize+1)])
 		var invalid v1alpha1.Errors
 		if !errors.As(err, &invalid) {
 			continue

@@ -50,7 +50,9 @@ func TestWalkThrough(t *testing.T) {
 		need(t, tool, tool)
 	}
 	dir := filepath.Join(t.TempDir(), "try")
-	script := "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + strings.ReplaceAll(shell(t, "By hand"), "/tmp/sealift-try", dir)
+	// Port 4600 may be in use here.
+	text := strings.ReplaceAll(shell(t, "By hand"), "sealift local-aws", "sealift local-aws --listen 127.0.0.1:0")
+	script := "set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + strings.ReplaceAll(text, "/tmp/sealift-try", dir)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir = "../.."
 	cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",

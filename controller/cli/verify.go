@@ -155,24 +155,20 @@ func isRepository(root fs.FS, dir string) bool {
 
 // decode takes in a manifest or its faults. Files of other kinds are passed over.
 func (v *verification) decode(root fs.FS, name string) error {
-	data, err := readStart(root, name, v1alpha1.MaxManifestSize)
-	if err != nil {
-		return err
-	}
-	file, err := v1alpha1.DecodeFile(v.tree.show(name), data)
+	file, err := controller.DecodeManifest(root, name)
 	var faults v1alpha1.Errors
 	switch {
 	case errors.Is(err, v1alpha1.ErrOtherKind):
 		return nil
-	case errors.As(err, &faults):
+	case errors.As(v.tree.shown(err), &faults):
 		v.faults = append(v.faults, faults...)
 		return nil
 	case err != nil:
 		return err
 	}
-	v.shown = append(v.shown, file)
-	file.Path = name
 	v.files = append(v.files, file)
+	file.Path = v.tree.show(name)
+	v.shown = append(v.shown, file)
 	return nil
 }
 

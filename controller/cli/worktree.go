@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -97,23 +96,3 @@ func (w workTree) shown(err error) error {
 	}
 	return faults
 }
-
-// readStart reads a regular file, and no more than limit+1 bytes of it: whoever
-// reads it sees by the last one that the file is too large.
-func readStart(root fs.FS, name string, limit int64) ([]byte, error) {
-	info, err := fs.Stat(root, name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errNotRegular}
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit+1))
-}
-
-var errNotRegular = errors.New("not a regular file")
