@@ -67,7 +67,7 @@ func FindSettings(root fs.FS, dir string) (Settings, string, error) {
 			s, err := ParseSettings(file, data)
 			return s, file, err
 		case !errors.Is(err, fs.ErrNotExist):
-			return Settings{}, file, fmt.Errorf("read %s: %w", file, err)
+			return Settings{}, file, err
 		case dir == ".":
 			return Settings{}, "", nil
 		}

@@ -116,7 +116,7 @@ func TestFindSettings(t *testing.T) {
 		{name: "none", dir: "other"},
 		{name: "none at the top", dir: "."},
 		{name: "broken", dir: "broken", wantFile: "broken/.sealift.yaml", wantErr: "broken/.sealift.yaml:2: region: not an AWS region; want one as us-east-2"},
-		{name: "unreadable", dir: "folder", wantFile: "folder/.sealift.yaml", wantErr: "read folder/.sealift.yaml: invalid argument"},
+		{name: "unreadable", dir: "folder", wantFile: "folder/.sealift.yaml", wantErr: "read folder/.sealift.yaml: not a regular file"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

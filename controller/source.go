@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -138,6 +140,10 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	if spec.Bundle.KMSKey = cmp.Or(spec.Bundle.KMSKey, settings.BundleKey); spec.Bundle.KMSKey == "" {
 		return fmt.Errorf("spec.bundle.kmsKey: not set, and no %s names a bundleKey", SettingsFile)
 	}
+	// A function asks KMS in its own region, and a key is known in its own alone.
+	if key, err := arn.Parse(spec.Bundle.KMSKey); err == nil && key.Region != t.region {
+		return fmt.Errorf("spec.bundle.kmsKey: the key is in %s, and the function in %s; name a key of the function's region", key.Region, t.region)
+	}
 	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {
 		return fmt.Errorf("spec.package.path: %s is outside the repository", spec.Package.Path)
 	}
@@ -179,7 +185,7 @@ func IsManifestName(name string) bool {
 func DecodeManifest(root fs.FS, name string) (v1alpha1.File, error) {
 	data, err := ReadStart(root, name, v1alpha1.MaxManifestSize)
 	if err != nil {
-		return v1alpha1.File{}, fmt.Errorf("read manifest %s: %w", name, err)
+		return v1alpha1.File{}, fmt.Errorf("read manifest: %w", err)
 	}
 	return v1alpha1.DecodeFile(name, data)
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,27 +35,43 @@ func createFunction(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: function NAME [KEY=VALUE...]")
 	}
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	file, err := w.Create("bootstrap")
-	ts.Check(err)
-	_, err = io.WriteString(file, "#!/bin/sh\n")
-	ts.Check(errors.Join(err, w.Close()))
 	env := map[string]string{}
 	for _, arg := range args[1:] {
-		key, value, _ := bytes.Cut([]byte(arg), []byte("="))
-		env[string(key)] = string(value)
+		key, value, _ := strings.Cut(arg, "=")
+		env[key] = value
 	}
-	api := lambdaOf(ts)
+	ts.Check(create(lambdaOf(ts), args[0], env))
+}
+
+// create makes a function and waits until it is active.
+func create(api *lambda.Client, name string, env map[string]string) error {
+	code, err := bootstrapZip()
+	if err != nil {
+		return err
+	}
 	_, err = api.CreateFunction(context.Background(), &lambda.CreateFunctionInput{
-		FunctionName: &args[0], Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Environment: &types.Environment{Variables: env},
-		Role: aws.String("arn:aws:iam::000000000000:role/r"), Code: &types.FunctionCode{ZipFile: b.Bytes()},
+		FunctionName: &name, Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Environment: &types.Environment{Variables: env},
+		Role: aws.String("arn:aws:iam::000000000000:role/r"), Code: &types.FunctionCode{ZipFile: code},
 	})
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	waiter := lambda.NewFunctionActiveV2Waiter(api, func(o *lambda.FunctionActiveV2WaiterOptions) {
 		o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond
 	})
-	ts.Check(waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &args[0]}, time.Minute))
+	return waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &name}, time.Minute)
+}
+
+// bootstrapZip is a package that is not that of any script.
+func bootstrapZip() ([]byte, error) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	file, err := w.Create("bootstrap")
+	if err == nil {
+		_, err = io.WriteString(file, "#!/bin/sh\n")
+	}
+	err = errors.Join(err, w.Close())
+	return b.Bytes(), err
 }
 
 // unpackLive is the command "live NAME DIR": it unpacks the package of what the

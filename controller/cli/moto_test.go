@@ -1,12 +1,10 @@
 package cli_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -109,13 +107,8 @@ func (m *moto) sealingKey() string {
 
 func (m *moto) createFunction() {
 	m.t.Helper()
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	file, err := w.Create("bootstrap")
-	if err == nil {
-		_, err = io.WriteString(file, "#!/bin/sh\n")
-	}
-	if err = errors.Join(err, w.Close(), os.WriteFile(filepath.Join(m.dir, "hello.zip"), b.Bytes(), 0o644)); err != nil {
+	code, err := bootstrapZip()
+	if err = errors.Join(err, os.WriteFile(filepath.Join(m.dir, "hello.zip"), code, 0o644)); err != nil {
 		m.t.Fatal(err)
 	}
 	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`

@@ -1,0 +1,167 @@
+package controller_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sealift.dev/sealift/controller"
+)
+
+const minimal = `apiVersion: sealift.dev/v1alpha1
+kind: SealedConfig
+metadata: {name: NAME}
+spec:
+  function: {name: NAME}
+  package: {path: ../functions/hello}
+`
+
+func load(t *testing.T, region string, files map[string]string, paths ...string) ([]controller.Target, error) {
+	t.Helper()
+	c := commit{id: strings.Repeat("a", 40), files: fstest.MapFS{"functions/hello/bootstrap": {}}}
+	for name, text := range files {
+		c.files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	sel := controller.Selection{Paths: paths, Region: region, DefaultRegion: func(context.Context) (string, error) { return "", errors.New("no AWS region is set") }}
+	return controller.Load(t.Context(), c, nil, sel)
+}
+
+func named(name string, edits ...string) string {
+	return strings.NewReplacer(append(edits, "NAME", name)...).Replace(minimal)
+}
+
+func TestLoad(t *testing.T) {
+	files := map[string]string{
+		".sealift.yaml":                "bundleKey: alias/top\nregion: us-east-2\n",
+		"manifests/a.yaml":             named("a"),
+		"manifests/b.yml":              named("b", "function: {name: NAME}", "function: {name: b, region: eu-west-1}"),
+		"manifests/deep/c.yaml":        named("c", "../functions", "../../functions"),
+		"manifests/deep/.sealift.yaml": "bundleKey: alias/deep\nregion: us-west-2\n",
+		"manifests/other.yaml":         "kind: Deployment\n",
+		"manifests/notes.txt":          "not YAML",
+		"elsewhere/d.yaml":             "apiVersion: sealift.dev/v1alpha1\n",
+	}
+	tests := []struct {
+		name   string
+		region string
+		paths  []string
+		want   []string
+	}{
+		{"folder", "", []string{"manifests"}, []string{"a us-east-2 alias/top", "b eu-west-1 alias/top", "c us-west-2 alias/deep"}},
+		{"a file, twice", "", []string{"manifests/b.yml", "./manifests/b.yml"}, []string{"b eu-west-1 alias/top"}},
+		{"the flag's region goes before all", "ap-south-1", []string{"manifests"}, []string{"a ap-south-1 alias/top", "b ap-south-1 alias/top", "c ap-south-1 alias/deep"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			targets, err := load(t, test.region, files, test.paths...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, target := range targets {
+				got = append(got, target.Config.Name+" "+target.Region()+" "+target.Config.Spec.Bundle.KMSKey)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	const settings = "bundleKey: alias/top\nregion: us-east-2\n"
+	tests := []struct {
+		name     string
+		settings string
+		files    map[string]string
+		paths    []string
+		err      string
+	}{
+		{
+			name: "no region", settings: "bundleKey: alias/top\n", files: map[string]string{"m/a.yaml": named("a")},
+			err: "m/a.yaml: spec.function.region: no AWS region is set",
+		},
+		{
+			name: "no bundle key", settings: "region: us-east-2\n", files: map[string]string{"m/a.yaml": named("a")},
+			err: "m/a.yaml: spec.bundle.kmsKey: not set, and no .sealift.yaml names a bundleKey",
+		},
+		{
+			name: "bundle key of another region", settings: "bundleKey: arn:aws:kms:eu-west-1:123456789012:key/k\nregion: us-east-2\n", files: map[string]string{"m/a.yaml": named("a")},
+			err: "m/a.yaml: spec.bundle.kmsKey: the key is in eu-west-1, and the function in us-east-2; name a key of the function's region",
+		},
+		{
+			name: "package outside the repository", files: map[string]string{"m/a.yaml": named("a", "../functions", "../../functions")},
+			err: "m/a.yaml: spec.package.path: ../../functions/hello is outside the repository",
+		},
+		{
+			name: "faults of all files at once",
+			files: map[string]string{
+				"m/a.yaml": named("a", "  function", "  typo: 1\n  function"), "m/b.yaml": named("b", "  package", "  suspend: x\n  package"),
+			},
+			err: "m/a.yaml:5: spec.typo: unknown field; want one of bundle, environment, function, package, sealed, suspend\n" +
+				"m/b.yaml:6: spec.suspend: want true or false, without quotes",
+		},
+		{
+			name:  "one function, two configs",
+			files: map[string]string{"m/a.yaml": named("a"), "m/b.yaml": named("b", "function: {name: NAME}", "function: {name: a}")},
+			err:   "m/b.yaml:5: spec.function.name: function a is also configured in m/a.yaml:5; want one config for a function",
+		},
+		{name: "no such path", paths: []string{"missing"}, err: "find manifests: open missing: file does not exist"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{".sealift.yaml": settings}
+			if test.settings != "" {
+				files[".sealift.yaml"] = test.settings
+			}
+			for name, text := range test.files {
+				files[name] = text
+			}
+			if test.paths == nil {
+				test.paths = []string{"m"}
+			}
+			if _, err := load(t, "", files, test.paths...); err == nil || err.Error() != test.err {
+				t.Errorf("got  %v\nwant %s", err, test.err)
+			}
+		})
+	}
+}
+
+func TestSame(t *testing.T) {
+	one := func(files map[string]string) controller.Target {
+		t.Helper()
+		targets, err := load(t, "us-east-2", files, "m")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return targets[0]
+	}
+	base := map[string]string{".sealift.yaml": "bundleKey: alias/a\n", "m/a.yaml": named("a")}
+	tests := []struct {
+		name string
+		file string
+		text string
+		same bool
+	}{
+		{"nothing", "m/a.yaml", base["m/a.yaml"], true},
+		{"another file", "README", "text", true},
+		{"a comment", "m/a.yaml", "# comment\n" + base["m/a.yaml"], true},
+		{"the package", "functions/hello/lib", "code", false},
+		{"the settings", ".sealift.yaml", "bundleKey: alias/b\n", false},
+		{"the manifest", "m/a.yaml", base["m/a.yaml"] + "  suspend: true\n", false},
+	}
+	for _, test := range tests {
+		files := map[string]string{}
+		for name, text := range base {
+			files[name] = text
+		}
+		files[test.file] = test.text
+		if got := one(files).Same(one(base)); got != test.same {
+			t.Errorf("%s changed: Same() = %t", test.name, got)
+		}
+	}
+}
