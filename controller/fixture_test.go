@@ -30,6 +30,7 @@ import (
 	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 	"sealift.dev/sealift/controller/internal/pack"
+	"sealift.dev/sealift/controller/internal/plan"
 )
 
 const (
@@ -46,8 +47,10 @@ type fixture struct {
 	before  func(operation string) // called ahead of each Lambda or KMS call
 	lambda  *lambda.Client
 	kms     *awskms.Client
-	sealing string // ARN
+	sealing string // ARN of the key to seal with
+	trusted []string
 	bundle  string // ARN
+	uploads uploads
 	log     bytes.Buffer
 	r       *controller.Reconciler
 	commits map[string]commit
@@ -59,21 +62,37 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, aws: server, commits: map[string]commit{}, before: func(string) {}}
+	f := &fixture{t: t, aws: server, commits: map[string]commit{}, uploads: uploads{}, before: func(string) {}}
 	cfg := awstest.Config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.before(operation(r))
 		server.ServeHTTP(w, r)
 	}), region)
 	f.lambda, f.kms = lambda.NewFromConfig(cfg), awskms.New(cfg)
 	f.sealing = f.key("alias/sealift-sealing").ARN
+	f.trusted = []string{f.sealing}
 	f.bundle = f.key("alias/sealift-bundle").ARN
 	f.createFunction("hello")
 	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(server)})
 	f.r = controller.New(controller.Options{
-		Observer: functions, Writer: functions, Releaser: functions, Keys: f.kms, SealingKeys: []string{f.sealing},
+		Observer: functions, Writer: functions, Releaser: functions, Keys: f.kms, Uploads: f.uploads,
 		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return f
+}
+
+// uploads is a controller.Uploads in memory.
+type uploads map[string]plan.Marker
+
+func (u uploads) Last(function string) *plan.Marker {
+	if m, found := u[function]; found {
+		return &m
+	}
+	return nil
+}
+
+func (u uploads) Remember(function string, m plan.Marker) error {
+	u[function] = m
+	return nil
 }
 
 // operation names the call that a request makes, as far as tests tell them apart.
@@ -212,7 +231,7 @@ func (f *fixture) commit(code string, manifests ...manifest) []controller.Target
 func (f *fixture) apply(t controller.Target) (controller.Result, []string) {
 	f.t.Helper()
 	earlier := len(f.aws.Calls())
-	result, err := f.r.Apply(f.t.Context(), t)
+	result, err := f.r.Apply(f.t.Context(), t, f.trusted)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"sealift.dev/sealift/api/envelope"
-	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -23,8 +22,6 @@ type Observer interface {
 	// Observe returns the function, and where alias is not "" the alias and the
 	// version it names. It waits until no update of the function is in progress.
 	Observe(ctx context.Context, function, alias string) (plan.Observed, error)
-	// Package downloads the package of c and verifies its CodeSHA256.
-	Package(ctx context.Context, c plan.Configuration) ([]byte, error)
 }
 
 // Writer changes functions. Every method carries the RevisionID of what it was
@@ -54,16 +51,27 @@ type Keys interface {
 	GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error)
 }
 
+// Uploads remembers the last package that was uploaded to each function, so that an
+// apply that was cut off behind its upload is resumed there. A lost memory costs one
+// more upload under one more data key. It must not be open to others: a package is
+// made live because it is the remembered one.
+type Uploads interface {
+	// Last returns the marker of the last upload to a function (an ARN), or nil.
+	Last(function string) *plan.Marker
+	// Remember is called ahead of an upload.
+	Remember(function string, m plan.Marker) error
+}
+
 // Options configure a Reconciler. Every field is required.
 type Options struct {
-	Observer    Observer
-	Writer      Writer
-	Releaser    Releaser
-	Keys        Keys
-	SealingKeys []string // ARNs of the only keys with which KMS is asked to unseal
-	Rand        io.Reader
-	Now         func() time.Time
-	Log         *slog.Logger
+	Observer Observer
+	Writer   Writer
+	Releaser Releaser
+	Keys     Keys
+	Uploads  Uploads
+	Rand     io.Reader
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Reconciler plans and applies the targets of one region. It keeps no state and
@@ -77,13 +85,20 @@ func New(o Options) *Reconciler { return &Reconciler{o: o} }
 // Result is what an apply has done.
 type Result struct {
 	Plan    plan.Plan // what was executed; in sync if there was nothing to do
-	Version string    // that the alias names now, or ""
-	DataKey bool      // whether a data key was drawn
+	Version string    // that the alias was moved to, or ""
 }
 
 // Plan observes the target's function and decides. It changes nothing and asks
 // nothing of KMS.
 func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
+	p, err := r.plan(ctx, t)
+	if err != nil {
+		return plan.Plan{}, fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	return p, nil
+}
+
+func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 	obs, err := r.o.Observer.Observe(ctx, t.Config.Spec.Function.Name, t.Config.Spec.Function.Alias)
 	if err != nil {
 		return plan.Plan{}, err
@@ -93,62 +108,35 @@ func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if obs.Latest.CodeSHA256 != marker.CodeSHA256 && !t.Config.Spec.Suspend {
-		obs.Carried = r.carried(ctx, t, want, obs.Latest)
+	if err := plan.Check(want, obs); err != nil {
+		return plan.Plan{}, err
 	}
-	return plan.Decide(want, obs, r.o.Now())
+	return plan.Decide(want, obs, r.o.Uploads.Last(obs.Latest.ARN), r.o.Now())
 }
 
-// carried returns the bundle of the deployed package if that package is, byte for
-// byte, what t would build with this bundle: an earlier apply uploaded it and got
-// no further. Whatever stands in the way of telling means that it is not.
-func (r *Reconciler) carried(ctx context.Context, t Target, want plan.Desired, latest plan.Configuration) *envelope.Bundle {
-	deployed, err := r.o.Observer.Package(ctx, latest)
-	if err != nil {
-		r.o.Log.DebugContext(ctx, "deployed package not read", "config", t.Key(), "error", err)
-		return nil
-	}
-	data, err := pack.ReadEntry(deployed, t.Config.Spec.Bundle.Path, envelope.MaxBundleSize)
-	if err != nil {
-		return nil
-	}
-	bundle, err := envelope.ParseBundle(data)
-	if err != nil || bundle.Source() != want.Source() || bundle.CheckConsumer(want.Consumer()) != nil {
-		return nil
-	}
-	pkg, err := t.build(ctx, bundle)
-	if err != nil || pkg.SHA256 != latest.CodeSHA256 {
-		return nil
-	}
-	return &bundle
-}
-
-// build zips the target's package with bundle in it.
-func (t Target) build(ctx context.Context, bundle envelope.Bundle) (pack.Package, error) {
-	tree, err := t.commit.Sub(ctx, t.PackageDir())
-	if err != nil {
-		return pack.Package{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
-	}
-	spec := t.Config.Spec
-	pkg, err := pack.Build(tree, spec.Package.Exclude, pack.File{Path: spec.Bundle.Path, Data: bundle.Bytes()})
-	if err != nil {
-		return pack.Package{}, fmt.Errorf("build package %s: %w", t.PackageDir(), err)
-	}
-	return pkg, nil
-}
-
-// Apply plans and executes. It is safe to be killed at any point: the next Apply
-// goes on from what it finds. On an error the alias names what it named before.
-func (r *Reconciler) Apply(ctx context.Context, t Target) (Result, error) {
+// Apply plans and executes. KMS is asked to unseal with sealingKeys (ARNs) alone.
+// It is safe to be killed at any point: the next Apply goes on from what it finds.
+// On an error the alias names what it named before, unless moving it is what was
+// never answered.
+func (r *Reconciler) Apply(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
+	var first string // the revision that was applied when this began
 	for attempt := 1; ; attempt++ {
 		p, err := r.Plan(ctx, t)
-		if err != nil {
-			return Result{}, fmt.Errorf("%s: %w", t.Key(), err)
+		if err != nil || p.InSync() {
+			return Result{Plan: p}, err
 		}
-		if p.InSync() {
-			return Result{Plan: p}, nil
+		applied := p.Observed.Marker().Revision
+		switch {
+		case attempt == 1:
+			first = applied
+		case applied != first && applied != t.Revision:
+			return Result{}, fmt.Errorf("%s: %w", t.Key(), plan.Problem{
+				Reason:  "Superseded",
+				Message: fmt.Sprintf("revision %.7s was applied meanwhile, and %.7s is not put in its place", applied, t.Revision),
+				Fix:     "look at `sealift diff`, and apply again if it says what you want",
+			})
 		}
-		result, err := r.execute(ctx, t, p)
+		result, err := r.execute(ctx, t, p, sealingKeys)
 		if err == nil {
 			return result, nil
 		}
@@ -160,16 +148,15 @@ func (r *Reconciler) Apply(ctx context.Context, t Target) (Result, error) {
 }
 
 // execute carries out p, in the one order that is safe to be cut off anywhere.
-func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan) (Result, error) {
+func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (Result, error) {
 	result := Result{Plan: p}
 	current, revision := p.Observed.Latest, p.Observed.Marker().Revision
 	if p.Configure {
 		revision = t.Revision
-		marker, uploaded, err := r.deliver(ctx, t, p)
+		marker, uploaded, err := r.deliver(ctx, t, p, sealingKeys)
 		if err != nil {
 			return Result{}, err
 		}
-		result.DataKey = p.BundleReason != ""
 		if current, err = r.configure(ctx, t, p, uploaded, marker); err != nil {
 			return Result{}, err
 		}
@@ -177,7 +164,7 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan) (Result
 	if !p.Release {
 		return result, nil
 	}
-	version, err := r.o.Releaser.Publish(ctx, current, fmt.Sprintf("sealift: %s @ %.7s", t.File, revision))
+	version, err := r.o.Releaser.Publish(ctx, current, t.description(revision))
 	if err != nil {
 		return Result{}, err
 	}
@@ -192,16 +179,16 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan) (Result
 
 // deliver uploads the package where the plan has it, and returns the marker of
 // what is deployed then.
-func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan) (plan.Marker, plan.Configuration, error) {
-	latest, was := p.Observed.Latest, p.Observed.Marker()
-	switch {
-	case p.BundleReason == "" && p.Observed.Carried != nil:
-		return p.Want.MarkerFor(p.Observed.Carried.ID(), latest.CodeSHA256, latest.LastModified), latest, nil
-	case p.BundleReason == "":
-		return p.Want.MarkerFor(was.BundleID, was.CodeSHA256, was.DataKey), latest, nil
+func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (plan.Marker, plan.Configuration, error) {
+	latest, deployed := p.Observed.Latest, p.Observed.Marker()
+	if p.Carried != nil {
+		deployed = *p.Carried
+	}
+	if p.BundleReason == "" {
+		return p.Want.MarkerFor(deployed.BundleID, deployed.CodeSHA256, deployed.DataKey), latest, nil
 	}
 	drawn := r.o.Now()
-	bundle, err := r.sealBundle(ctx, t, p.Want)
+	bundle, err := r.sealBundle(ctx, t, p, sealingKeys)
 	if err != nil {
 		return plan.Marker{}, latest, err
 	}
@@ -209,21 +196,21 @@ func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan) (plan.M
 	if err != nil {
 		return plan.Marker{}, latest, err
 	}
+	marker := p.Want.MarkerFor(bundle.ID(), pkg.SHA256, drawn)
+	if err := r.o.Uploads.Remember(latest.ARN, marker); err != nil {
+		r.o.Log.WarnContext(ctx, "upload not remembered, a cut-off apply will not be resumed", "config", t.Key(), "error", err)
+	}
 	updated, err := r.o.Writer.UpdateCode(ctx, latest, pkg.Zip, pkg.SHA256)
 	if err != nil {
 		return plan.Marker{}, latest, err
 	}
 	r.o.Log.InfoContext(ctx, "package uploaded", "config", t.Key(), "reason", p.BundleReason, "revision", t.Revision, "codeSha256", pkg.SHA256)
-	return p.Want.MarkerFor(bundle.ID(), pkg.SHA256, drawn), updated, nil
+	return marker, updated, nil
 }
 
 // configure writes the environment with the marker over that of c.
 func (r *Reconciler) configure(ctx context.Context, t Target, p plan.Plan, c plan.Configuration, m plan.Marker) (plan.Configuration, error) {
-	env := plan.Environment(c.Environment, p.Observed.Marker().Owned, t.Config.Spec.Environment, m)
-	if err := plan.CheckEnvironmentSize(env); err != nil {
-		return c, err
-	}
-	updated, err := r.o.Writer.UpdateEnvironment(ctx, c, env)
+	updated, err := r.o.Writer.UpdateEnvironment(ctx, c, p.Environment(c.Environment, m))
 	if err != nil {
 		return c, err
 	}
@@ -234,7 +221,7 @@ func (r *Reconciler) configure(ctx context.Context, t Target, p plan.Plan, c pla
 // sealBundle unseals every value of t and seals them again for the function,
 // under one fresh data key. It is the one function in which plaintext exists; a
 // value that does not open refuses the whole config.
-func (r *Reconciler) sealBundle(ctx context.Context, t Target, want plan.Desired) (envelope.Bundle, error) {
+func (r *Reconciler) sealBundle(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (envelope.Bundle, error) {
 	values := make(map[string]envelope.Secret, len(t.Config.Spec.Sealed))
 	contentKeys := make(map[string][]byte)
 	defer func() {
@@ -246,7 +233,7 @@ func (r *Reconciler) sealBundle(ctx context.Context, t Target, want plan.Desired
 		}
 	}()
 	for _, name := range slices.Sorted(maps.Keys(t.Config.Spec.Sealed)) {
-		sealed, err := t.trusted(name, r.o.SealingKeys)
+		sealed, err := t.trusted(name, sealingKeys)
 		if err != nil {
 			return envelope.Bundle{}, fmt.Errorf("unseal %s: %w", name, err)
 		}
@@ -260,34 +247,14 @@ func (r *Reconciler) sealBundle(ctx context.Context, t Target, want plan.Desired
 			return envelope.Bundle{}, fmt.Errorf("unseal %s: %w", name, err)
 		}
 	}
-	to := want.Consumer()
+	to := p.Want.Consumer()
 	key, err := r.o.Keys.GenerateDataKey(ctx, to.Region, t.Config.Spec.Bundle.KMSKey, to.EncryptionContext())
 	if err != nil {
 		return envelope.Bundle{}, err
 	}
-	return envelope.SealBundle(r.o.Rand, to, want.Source(), key, values)
-}
-
-// trusted parses a sealed value and checks everything that must hold before KMS
-// is asked with it: its scope is where it stands, and its key is a configured one.
-func (t Target) trusted(name string, sealingKeys []string) (envelope.Sealed, error) {
-	sealed, err := envelope.ParseSealed(t.Config.Spec.Sealed[name])
-	if err != nil {
-		return envelope.Sealed{}, err
+	if err := p.CheckBundleKey(key.KeyID); err != nil {
+		key.Wipe()
+		return envelope.Bundle{}, err
 	}
-	if err := sealed.CheckScope(t.scope(name)); err != nil {
-		return envelope.Sealed{}, err
-	}
-	if !slices.Contains(sealingKeys, sealed.KeyID()) {
-		return envelope.Sealed{}, plan.Problem{
-			Reason:  "UntrustedSealingKey",
-			Message: fmt.Sprintf("sealed with %s, which is not a configured sealing key", sealed.KeyID()),
-			Fix:     "seal it again with a configured key, or configure that one: sealingKeys in .sealift.yaml, or --sealing-key of the hook",
-		}
-	}
-	return sealed, nil
-}
-
-func (t Target) scope(name string) envelope.Scope {
-	return envelope.Scope{Namespace: t.Config.Namespace, Name: t.Config.Name, Key: name}
+	return envelope.SealBundle(r.o.Rand, to, p.Want.Source(), key, values)
 }

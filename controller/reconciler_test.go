@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -115,12 +116,15 @@ func TestResume(t *testing.T) {
 	tests := []struct {
 		name   string
 		cutOff string // the call ahead of which the apply ends
+		forget bool   // what was uploaded
 		want   []string
 	}{
-		{"before the upload", "PUT code", firstCalls},
-		{"before the configuration", "PUT configuration", firstCalls[3:]},
-		{"before the version", "POST versions", firstCalls[4:]},
-		{"before the alias", "POST aliases", firstCalls[4:]},
+		{"before the upload", "PUT code", false, firstCalls},
+		{"before the configuration", "PUT configuration", false, firstCalls[3:]},
+		{"before the configuration, on another machine", "PUT configuration", true, firstCalls},
+		{"before the version", "POST versions", false, firstCalls[4:]},
+		{"before the version, on another machine", "POST versions", true, firstCalls[4:]},
+		{"before the alias", "POST aliases", false, firstCalls[4:]},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -133,10 +137,13 @@ func TestResume(t *testing.T) {
 						panic(http.ErrAbortHandler)
 					}
 				}
-				if _, err := f.r.Apply(ctx, target); !errors.Is(err, context.Canceled) {
+				if _, err := f.r.Apply(ctx, target, f.trusted); !errors.Is(err, context.Canceled) {
 					f.t.Fatalf("cut off: %v", err)
 				}
 				f.before = func(string) {}
+				if test.forget {
+					clear(f.uploads)
+				}
 				_, calls := f.apply(target)
 				if diff := cmp.Diff(test.want, calls); diff != "" {
 					f.t.Errorf("calls of the resuming apply (-want +got):\n%s", diff)
@@ -182,6 +189,50 @@ func TestAnotherWriter(t *testing.T) {
 	})
 }
 
+// A package that somebody else made of the right parts, or of any, is not taken for
+// an upload of ours, and a newer revision is not replaced by an older one.
+func TestNothingForeignGoesLive(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		sealed := f.seal("hello", map[string]string{"TOKEN": canary})
+		target := f.hello("code", nil, sealed)
+		f.apply(target)
+		_, theirs, _ := f.live("hello")
+		f.apply(f.hello("code", map[string]string{"LOG_LEVEL": "info"}, f.seal("hello", map[string]string{"TOKEN": "new"})))
+		if _, err := f.lambda.UpdateFunctionCode(f.t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("hello"), ZipFile: theirs}); err != nil {
+			f.t.Fatal(err)
+		}
+		clear(f.uploads)
+		_, calls := f.apply(target)
+		if diff := cmp.Diff(codeCalls, calls); diff != "" {
+			f.t.Errorf("calls (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestNewerRevisionIsKept(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.apply(f.hello("code 1", nil, f.seal("hello", map[string]string{"TOKEN": "1"})))
+		older := f.hello("code 2", nil, f.seal("hello", map[string]string{"TOKEN": "2"}))
+		newer := f.hello("code 3", nil, f.seal("hello", map[string]string{"TOKEN": "3"}))
+		overtaken := false
+		f.before = func(operation string) {
+			if operation == "PUT code" && !overtaken {
+				overtaken = true
+				f.apply(newer)
+			}
+		}
+		_, err := f.r.Apply(f.t.Context(), older, f.trusted)
+		want := fmt.Sprintf("payments/hello: revision %.7s was applied meanwhile, and %.7s is not put in its place (Superseded)", newer.Revision, older.Revision)
+		if err == nil || err.Error() != want {
+			f.t.Errorf("%v, want %s", err, want)
+		}
+		_, zipped, _ := f.live("hello")
+		if values, _ := f.open("hello", zipped); values["TOKEN"] != "3" {
+			f.t.Errorf("live is %s", values["TOKEN"])
+		}
+	})
+}
+
 // A value that can't be unsealed refuses the whole config, and nothing is written.
 func TestApplyRefuses(t *testing.T) {
 	inBubble(t, func(f *fixture) {
@@ -215,7 +266,7 @@ func TestApplyRefuses(t *testing.T) {
 			}
 			target := f.commit("code 2", manifest{name: "hello", function: "hello", kmsKey: test.kmsKey, sealed: test.sealed})[0]
 			earlier := len(f.aws.Calls())
-			if _, err := f.r.Apply(f.t.Context(), target); err == nil || err.Error() != test.err {
+			if _, err := f.r.Apply(f.t.Context(), target, f.trusted); err == nil || err.Error() != test.err {
 				f.t.Errorf("%s: %v, want %s", test.name, err, test.err)
 			}
 			if diff := cmp.Diff(test.calls, f.callsSince(earlier)); diff != "" {
@@ -235,7 +286,7 @@ func TestUntrustedSealingKey(t *testing.T) {
 		f.sealing = f.key("alias/somebody-elses").ARN
 		target := f.hello("code", nil, f.seal("hello", map[string]string{"TOKEN": canary}))
 		earlier := len(f.aws.Calls())
-		_, err := f.r.Apply(f.t.Context(), target)
+		_, err := f.r.Apply(f.t.Context(), target, f.trusted)
 		want := "payments/hello: unseal TOKEN: sealed with " + f.sealing + ", which is not a configured sealing key (UntrustedSealingKey)"
 		if err == nil || err.Error() != want {
 			f.t.Errorf("%v, want %s", err, want)

@@ -126,9 +126,6 @@ func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 			conf.EnvironmentError = aws.ToString(f.Environment.Error.ErrorCode)
 		}
 	}
-	// "2026-11-23T10:00:00.000+0000"; a time that can't be read stays zero, and the
-	// data key that it stands for counts as old.
-	conf.LastModified, _ = time.Parse("2006-01-02T15:04:05.000-0700", aws.ToString(f.LastModified))
 	return conf
 }
 

@@ -76,7 +76,7 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		RevisionId:   revision(conf.RevisionID),
 		Description:  &description,
 	})
-	if hasCode(err, "InvalidParameterValueException") { // what a CodeSha256 mismatch is answered with
+	if hasCode(err, "InvalidParameterValueException") && !c.unchanged(ctx, conf) { // what a CodeSha256 mismatch is answered with
 		return "", fmt.Errorf("publish %s: the package is not the one that was verified: %w", conf.Name, plan.ErrReobserve)
 	}
 	if err != nil {
@@ -95,6 +95,12 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		return "", fmt.Errorf("verify version %s of %s: it is not what was published: %w", version, conf.Name, plan.ErrReobserve)
 	}
 	return version, nil
+}
+
+// unchanged reports whether $LATEST is still what conf says.
+func (c *Client) unchanged(ctx context.Context, conf plan.Configuration) bool {
+	now, err := c.configuration(ctx, conf.Name, "")
+	return err == nil && now.CodeSHA256 == conf.CodeSHA256 && now.RevisionID == conf.RevisionID
 }
 
 // PointAlias moves the alias to version, or creates it if was is nil.

@@ -34,7 +34,7 @@ func (r *Repository) Commit(ctx context.Context, revision string) (*Commit, erro
 	return &Commit{repository: r, revision: id, listing: found}, nil
 }
 
-// Revision returns the commit's full id.
+// Revision returns the commit's full id, "" for a work tree that differs from HEAD.
 func (c *Commit) Revision() string { return c.revision }
 
 // Files returns the files, symbolic links and submodules at or under a folder or file, sorted by the bytes of their
@@ -137,4 +137,10 @@ func (c *Commit) Sub(ctx context.Context, folder string) (fs.FS, error) {
 	return newTree(ctx, c, folder), nil
 }
 
-func (c *Commit) short() string { return c.revision[:shortID] }
+// short says in errors where a path was looked for.
+func (c *Commit) short() string {
+	if c.revision == "" {
+		return "the work tree"
+	}
+	return c.revision[:shortID]
+}

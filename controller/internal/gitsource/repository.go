@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -25,6 +27,9 @@ type Repository struct {
 	root   string
 	gitDir string
 	blobs  *blobReader
+
+	mu      sync.Mutex
+	closers []func() error // run by Close, the last one first
 }
 
 // Open opens the repository that dir belongs to: any folder inside a work tree, a bare repository, or, in a hook, the
@@ -143,7 +148,24 @@ func (r *Repository) GitDir() string { return r.gitDir }
 
 // Close ends the process that reads blobs. Reading blobs afterwards, also through a [Commit] or its folders, is an error.
 // Close may be called again.
-func (r *Repository) Close() error { return r.blobs.close() }
+func (r *Repository) Close() error {
+	r.mu.Lock()
+	closers := r.closers
+	r.closers = nil
+	r.mu.Unlock()
+	errs := []error{r.blobs.close()}
+	for _, end := range slices.Backward(closers) {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
+}
+
+// atClose has Close call f.
+func (r *Repository) atClose(f func() error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closers = append(r.closers, f)
+}
 
 // Resolve returns the full id of the commit that ref names, in the notations of gitrevisions(7): a branch, a tag, an id,
 // HEAD~1. An annotated tag stands for its commit. The error wraps [ErrNotFound] when there is no such revision here;

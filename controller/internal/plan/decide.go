@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,22 +12,25 @@ import (
 	"unicode"
 )
 
-// Decide compares want with obs and returns what there is to do.
-//
-// obs.Carried is set by the caller if the deployed package is not the one of the
-// marker but is already the wanted one, down to a bundle with the wanted source:
-// an apply was cut off after its upload, and this one goes on from there.
+// Decide compares want with obs, which passed Check, and returns what there is to
+// do. last is the marker that belongs to the last upload of this sealift, or nil. If
+// the deployed package is that very one, and made from what is wanted, then an apply
+// was cut off behind its upload, and this one goes on from there.
 //
 // Its errors are of type Problem: nothing is done until a person has acted.
-func Decide(want Desired, obs Observed, now time.Time) (Plan, error) {
+func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, error) {
 	p := Plan{Want: want, Observed: obs}
 	if want.Config.Spec.Suspend {
 		return p, nil
 	}
-	if err := checkFunction(want, obs); err != nil {
+	marker, marked := obs.Latest.marker()
+	if err := p.foreign(marker); err != nil {
 		return Plan{}, err
 	}
-	marker, marked := obs.Latest.marker()
+	if last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
+		last.Source == want.Source() && last.Code == want.Code {
+		p.Carried = last
+	}
 	p.secrets(marked, marker)
 	p.environment(marked, marker)
 	p.bundle(marked, marker, now)
@@ -42,34 +46,47 @@ func Decide(want Desired, obs Observed, now time.Time) (Plan, error) {
 	return p, p.checkSize(now)
 }
 
-// checkFunction refuses functions that a package delivery can't serve.
-func checkFunction(want Desired, obs Observed) error {
-	latest := obs.Latest
-	_, markerErr := ParseMarker(latest.Environment[MarkerVariable])
-	account := want.Config.Spec.Function.Account
+// foreign refuses to write over a variable that somebody else set. One that has the
+// wanted value already is taken into ownership.
+func (p *Plan) foreign(m Marker) error {
+	live := p.Observed.Latest.Environment
+	for _, key := range slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)) {
+		value, exists := live[key]
+		if exists && value != p.Want.Config.Spec.Environment[key] && !slices.Contains(m.Owned, key) {
+			return Problem{
+				Reason:  "ForeignVariable",
+				Message: fmt.Sprintf("the variable %s of %s was set by somebody else, to another value", key, p.Want.Consumer()),
+				Fix:     "take it out of the function or out of spec.environment, or give it the value that it has",
+			}
+		}
+	}
+	return nil
+}
+
+// Check refuses functions that a package delivery can't serve, or that another
+// config has. Its errors are of type Problem.
+func Check(want Desired, obs Observed) error {
+	latest, account := obs.Latest, want.Config.Spec.Function.Account
+	marker, markerErr := ParseMarker(latest.Environment[MarkerVariable])
 	switch {
-	case account != "" && account != latest.account():
-		return Problem{"OtherAccount", fmt.Sprintf("the manifest names a function of account %s, and the credentials are those of %s", account, latest.account()),
+	case account != "" && account != accountOf(latest.ARN):
+		return Problem{"OtherAccount", fmt.Sprintf("the manifest names a function of account %s, and the credentials are those of %s", account, accountOf(latest.ARN)),
 			"use the credentials of that account: --profile, or AWS_PROFILE"}
 	case latest.PackageType == "Image":
 		return Problem{"ContainerImage", fmt.Sprintf("%s is a container image, which has no package to put a bundle into", want.Consumer()),
 			"deploy the function as a .zip package"}
 	case latest.EnvironmentError != "", latest.KMSKeyARN != "" && latest.Environment == nil:
-		return Problem{"EnvironmentUnreadable", fmt.Sprintf("the environment of %s can't be read (%s)", want.Consumer(), cmpOr(latest.EnvironmentError, "no variables in the answer")),
-			"grant kms:Decrypt on the function's own environment key " + cmpOr(latest.KMSKeyARN, "(the AWS managed one)")}
+		return Problem{"EnvironmentUnreadable", fmt.Sprintf("the environment of %s can't be read (%s)", want.Consumer(), cmp.Or(latest.EnvironmentError, "no variables in the answer")),
+			"grant kms:Decrypt on the function's own environment key " + cmp.Or(latest.KMSKeyARN, "(the AWS managed one)")}
 	case errors.Is(markerErr, ErrNewerMarker):
 		return Problem{"NewerMarker", fmt.Sprintf("%s was last applied by a newer sealift", want.Consumer()), "upgrade this sealift"}
+	case markerErr == nil && marker.Config != want.key():
+		return Problem{"OtherConfig", fmt.Sprintf("%s was applied by the config %s", want.Consumer(), marker.Config),
+			"have one config for a function; to hand it over, delete its variable " + MarkerVariable}
 	case latest.State == "Failed":
 		return Problem{"FunctionFailed", fmt.Sprintf("%s is in the state Failed", want.Consumer()), "see its StateReason: aws lambda get-function-configuration --function-name " + want.Config.Spec.Function.Name}
 	}
 	return nil
-}
-
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // secrets lists the names whose sealed value differs from the applied one's.
@@ -118,10 +135,8 @@ func (p *Plan) environment(marked bool, m Marker) {
 		case value == want[key]:
 		case committed[key] == value && slices.Contains(m.Owned, key):
 			p.add(Change, KindEnv, key, plain(value)+" → "+plain(want[key]))
-		case slices.Contains(m.Owned, key):
-			p.add(Change, KindEnv, key, "changed outside sealift (live value hidden) → "+plain(want[key]))
 		default:
-			p.add(Change, KindEnv, key, "taken over (live value hidden) → "+plain(want[key]))
+			p.add(Change, KindEnv, key, "changed outside sealift (live value hidden) → "+plain(want[key]))
 		}
 	}
 	for _, key := range m.Owned {
@@ -137,7 +152,7 @@ func (p *Plan) environment(marked bool, m Marker) {
 // bundle decides whether the bundle is written anew, and says why.
 func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 	latest := p.Observed.Latest
-	if p.Observed.Carried != nil {
+	if p.Carried != nil {
 		p.add(Keep, KindPackage, "", "uploaded by an apply that was cut off; going on at the configuration")
 		return
 	}
@@ -154,6 +169,8 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 		p.BundleReason = "the package that carries it is uploaded"
 	case replaced:
 		p.BundleReason = "the deployed package was replaced outside sealift"
+	case latest.LastUpdateStatus == "Failed":
+		p.BundleReason = "the function's last update failed"
 	default:
 		return
 	}
@@ -177,7 +194,7 @@ func packageDetail(path string, marked, codeChanged, replaced bool) string {
 func (p *Plan) sourceReason() string {
 	previous := p.Want.Previous
 	if previous == nil {
-		return "sealed values changed"
+		return "sealed values, bundle key or bundle path changed"
 	}
 	was, is := source(previous, p.Want.Region), source(p.Want.Config, p.Want.Region)
 	var changed []string
@@ -206,11 +223,11 @@ func (p *Plan) expired(m Marker, now time.Time) bool {
 func (p *Plan) configuration(marked bool, m Marker) {
 	envDiffers := slices.ContainsFunc(p.Items, func(i Item) bool { return i.Kind == KindEnv })
 	ownedDiffers := marked && !slices.Equal(m.Owned, slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)))
-	p.Configure = p.BundleReason != "" || p.Observed.Carried != nil || envDiffers || ownedDiffers
+	p.Configure = p.BundleReason != "" || p.Carried != nil || envDiffers || ownedDiffers
 	if p.Configure && len(p.Items) == 0 {
 		p.add(Change, KindMarker, "", "owned environment keys are recorded")
 	}
-	if p.Configure && p.BundleReason == "" && p.Observed.Carried == nil {
+	if p.Configure && p.BundleReason == "" && p.Carried == nil {
 		p.add(Keep, KindPackage, "", "unchanged: no upload, no data key")
 	}
 }
@@ -256,8 +273,9 @@ func (p *Plan) checkSize(now time.Time) error {
 	if !p.Configure {
 		return nil
 	}
-	stand := p.Want.MarkerFor(strings.Repeat("x", 22), strings.Repeat("x", 44), now)
-	return CheckEnvironmentSize(Environment(p.Observed.Latest.Environment, p.Observed.Marker().Owned, p.Want.Config.Spec.Environment, stand))
+	likely := p.Want.MarkerFor(strings.Repeat("x", 22), strings.Repeat("x", 44), now)
+	likely.Revision = cmp.Or(likely.Revision, strings.Repeat("x", 40)) // of a work tree
+	return checkEnvironmentSize(p.Environment(p.Observed.Latest.Environment, likely))
 }
 
 func sortedUnion(a, b map[string]string) []string {

@@ -50,7 +50,7 @@ func applied(d plan.Desired) plan.Observed {
 	m := d.MarkerFor(strings.Repeat("b", 22), codeSHA, now.Add(-time.Hour))
 	latest := plan.Configuration{
 		ARN: "arn:aws:lambda:us-east-2:123456789012:function:hello", Name: "hello", Version: "$LATEST", RevisionID: "r1", CodeSHA256: codeSHA, PackageType: "Zip", State: "Active", LastUpdateStatus: "Successful",
-		Environment: plan.Environment(map[string]string{"FOREIGN": "kept"}, nil, d.Config.Spec.Environment, m),
+		Environment: plan.Plan{Want: d}.Environment(map[string]string{"FOREIGN": "kept"}, m),
 	}
 	live := latest
 	live.Version, live.Environment = "6", maps.Clone(latest.Environment)
@@ -76,6 +76,7 @@ func TestDecide(t *testing.T) {
 		forgotten bool                         // the marker's revision is gone
 		want      func(*plan.Desired)
 		observed  func(*plan.Observed)
+		last      func(*plan.Marker) // of the last upload
 		lines     []string
 		bundle    string
 		configure bool
@@ -110,10 +111,10 @@ func TestDecide(t *testing.T) {
 			forgotten: true,
 			lines: []string{
 				"change secret : sealed values changed (names unknown: 1111111 is not in the repository)",
-				"change bundle : fresh data key: sealed values changed; 2 secrets encrypted",
+				"change bundle : fresh data key: sealed values, bundle key or bundle path changed; 2 secrets encrypted",
 				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
 			},
-			bundle: "sealed values changed", configure: true, release: true,
+			bundle: "sealed values, bundle key or bundle path changed", configure: true, release: true,
 		},
 		{
 			name: "plain environment alone touches neither package nor KMS",
@@ -136,10 +137,36 @@ func TestDecide(t *testing.T) {
 			configure: true, release: true,
 		},
 		{
-			name:      "foreign key taken over",
-			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Environment["FOREIGN"] = "ours" },
-			lines:     []string{"change env FOREIGN: taken over (live value hidden) → ours", untouched, moved},
+			name:      "foreign key with the wanted value",
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Environment["FOREIGN"] = "kept" },
+			lines:     []string{"change marker : owned environment keys are recorded", untouched, moved},
 			configure: true, release: true,
+		},
+		{
+			name:     "last update failed",
+			observed: func(o *plan.Observed) { o.Latest.LastUpdateStatus = "Failed" },
+			lines: []string{
+				"change bundle : fresh data key: the function's last update failed; 2 secrets encrypted",
+				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
+			},
+			bundle: "the function's last update failed", configure: true, release: true,
+		},
+		{
+			name:      "upload of a cut-off apply",
+			observed:  func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
+			last:      func(m *plan.Marker) { m.CodeSHA256 = otherSHA },
+			lines:     []string{"keep package : uploaded by an apply that was cut off; going on at the configuration", moved},
+			configure: true, release: true,
+		},
+		{
+			name:     "upload of a cut-off apply of something else",
+			observed: func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
+			last:     func(m *plan.Marker) { m.CodeSHA256, m.Code = otherSHA, plan.CodeIdentity("tree2", nil) },
+			lines: []string{
+				"change bundle : fresh data key: the deployed package was replaced outside sealift; 2 secrets encrypted",
+				"change package : replaced outside sealift; built again from ../functions/hello", moved,
+			},
+			bundle: "the deployed package was replaced outside sealift", configure: true, release: true,
 		},
 		{
 			name: "owned key removed by hand, and no longer wanted",
@@ -233,7 +260,13 @@ func TestDecide(t *testing.T) {
 			if test.observed != nil {
 				test.observed(&obs)
 			}
-			p, err := plan.Decide(want, obs, now)
+			var last *plan.Marker
+			if test.last != nil {
+				m := was.MarkerFor(strings.Repeat("c", 22), codeSHA, now)
+				test.last(&m)
+				last = &m
+			}
+			p, err := plan.Decide(want, obs, last, now)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -300,6 +333,20 @@ func TestDecideRefuses(t *testing.T) {
 			hint:     "upgrade this sealift",
 		},
 		{
+			name: "another config's function",
+			observed: func(o *plan.Observed) {
+				o.Latest.Environment[plan.MarkerVariable] = strings.Replace(o.Latest.Environment[plan.MarkerVariable], "payments/hello", "other/thief.x", 1)
+			},
+			err:  "us-east-2/hello was applied by the config other/thief.x (OtherConfig)",
+			hint: "have one config for a function; to hand it over, delete its variable SEALIFT_MARKER",
+		},
+		{
+			name: "foreign variable with another value", edit: func(c *v1alpha1.SealedConfig) { c.Spec.Environment["FOREIGN"] = "ours" },
+			observed: func(*plan.Observed) {},
+			err:      "the variable FOREIGN of us-east-2/hello was set by somebody else, to another value (ForeignVariable)",
+			hint:     "take it out of the function or out of spec.environment, or give it the value that it has",
+		},
+		{
 			name:     "failed function",
 			observed: func(o *plan.Observed) { o.Latest.State = "Failed" },
 			err:      "us-east-2/hello is in the state Failed (FunctionFailed)",
@@ -308,7 +355,7 @@ func TestDecideRefuses(t *testing.T) {
 		{
 			name: "environment too large", edit: changed,
 			observed: func(o *plan.Observed) { o.Latest.Environment["FOREIGN"] = strings.Repeat("x", 4000) },
-			err:      "the environment would be 4273 bytes with sealift's marker, over Lambda's 4096 (EnvironmentTooLarge)",
+			err:      "the environment would be 4288 bytes with sealift's marker, over Lambda's 4096 (EnvironmentTooLarge)",
 			hint:     "move values from spec.environment to spec.sealed: a bundle holds up to 1 MiB",
 		},
 	}
@@ -316,7 +363,11 @@ func TestDecideRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			obs := applied(was)
 			test.observed(&obs)
-			_, err := plan.Decide(desired(revision2, config(test.edit), was.Config), obs, now)
+			want := desired(revision2, config(test.edit), was.Config)
+			err := plan.Check(want, obs)
+			if err == nil {
+				_, err = plan.Decide(want, obs, nil, now)
+			}
 			var problem plan.Problem
 			if !errors.As(err, &problem) || err.Error() != test.err || problem.Hint() != test.hint {
 				t.Errorf("got  %v\nhint %q\nwant %s\nhint %q", err, problem.Hint(), test.err, test.hint)
@@ -327,19 +378,19 @@ func TestDecideRefuses(t *testing.T) {
 
 // What an apply leaves is in sync with what it applied, whatever was there before.
 func TestApplyConverges(t *testing.T) {
-	for _, live := range []map[string]string{nil, {"FOREIGN": "x"}, {"LOG_LEVEL": "by hand"}, {plan.MarkerVariable: "not a marker"}} {
+	for _, live := range []map[string]string{nil, {"FOREIGN": "x"}, {"LOG_LEVEL": "info"}, {plan.MarkerVariable: "not a marker"}} {
 		d := desired(revision1, config(nil), nil)
 		obs := plan.Observed{Latest: plan.Configuration{Name: "hello", CodeSHA256: otherSHA, Environment: live}}
-		p, err := plan.Decide(d, obs, now)
+		p, err := plan.Decide(d, obs, nil, now)
 		if err != nil || p.InSync() {
 			t.Fatalf("first plan: in sync %t, %v", p.InSync(), err)
 		}
 		m := d.MarkerFor(strings.Repeat("b", 22), codeSHA, now)
-		obs.Latest.Environment = plan.Environment(live, obs.Marker().Owned, d.Config.Spec.Environment, m)
+		obs.Latest.Environment = p.Environment(live, m)
 		obs.Latest.CodeSHA256 = codeSHA
 		release := obs.Latest
 		obs.Alias, obs.Live = &plan.Alias{Name: "live", Version: "1"}, &release
-		if p, err = plan.Decide(d, obs, now); err != nil || !p.InSync() {
+		if p, err = plan.Decide(d, obs, nil, now); err != nil || !p.InSync() {
 			t.Errorf("from %v: after the apply %v, %v", live, lines(p), err)
 		}
 	}

@@ -20,7 +20,7 @@ const (
 // manifest leaves to its surroundings.
 type Desired struct {
 	File     string // the manifest's path in the repository
-	Revision string // commit id
+	Revision string // commit id; "" for a work tree, which is planned for and never applied
 	Config   *v1alpha1.SealedConfig
 	Region   string          // of the function
 	Code     envelope.Digest // CodeIdentity of spec.package
@@ -36,6 +36,8 @@ func CodeIdentity(treeID string, exclude []string) envelope.Digest {
 	lines := append([]string{"sealift/code/1", "tree " + treeID}, exclude...)
 	return sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
 }
+
+func (d Desired) key() string { return d.Config.Namespace + "/" + d.Config.Name }
 
 // Consumer returns the function that the bundle is sealed for.
 func (d Desired) Consumer() envelope.Consumer {
@@ -61,6 +63,6 @@ func (d Desired) MarkerFor(bundleID, codeSHA256 string, dataKey time.Time) Marke
 	return Marker{
 		BundleID: bundleID, Source: d.Source(), Code: d.Code, Revision: d.Revision,
 		CodeSHA256: codeSHA256, DataKey: dataKey.UTC().Truncate(time.Second),
-		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)),
+		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)), Config: d.key(),
 	}
 }

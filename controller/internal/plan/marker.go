@@ -17,13 +17,17 @@ const MarkerVariable = "SEALIFT_MARKER"
 // ErrNewerMarker says that a newer sealift manages the function.
 var ErrNewerMarker = errors.New("the function's marker was written by a newer sealift")
 
-const markerVersion = "1"
+const (
+	markerVersion = "1"
+	markerFields  = 9
+)
 
 var (
 	bundleIDForm    = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
 	revisionForm    = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 	codeSHA256Form  = regexp.MustCompile(`^[A-Za-z0-9+/]{43}=$`)
 	ownedKeysForm   = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_]+(,[A-Za-z][A-Za-z0-9_]+)*)?$`)
+	configForm      = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}/[a-z0-9][a-z0-9.-]{0,252}$`)
 	newerMarkerForm = regexp.MustCompile(`^[0-9]{1,4}\.`)
 )
 
@@ -38,25 +42,27 @@ type Marker struct {
 	CodeSHA256 string          // of the package that was uploaded
 	DataKey    time.Time       // when the bundle's data key was drawn, to the second
 	Owned      []string        // environment keys that sealift set, sorted
+	Config     string          // namespace/name of the config that was applied
 }
 
-// String returns the marker's form: eight fields with dots between them.
+// String returns the marker's form: nine fields with dots between them. The last
+// may hold dots itself.
 func (m Marker) String() string {
 	return strings.Join([]string{markerVersion, m.BundleID, m.Source.String(), m.Code.String(), m.Revision,
-		m.CodeSHA256, strconv.FormatInt(m.DataKey.Unix(), 10), strings.Join(m.Owned, ",")}, ".")
+		m.CodeSHA256, strconv.FormatInt(m.DataKey.Unix(), 10), strings.Join(m.Owned, ","), m.Config}, ".")
 }
 
 // ParseMarker is the inverse of String. A marker of a later version gives
 // ErrNewerMarker.
 func ParseMarker(s string) (Marker, error) {
-	fields := strings.Split(s, ".")
+	fields := strings.SplitN(s, ".", markerFields)
 	if fields[0] != markerVersion && newerMarkerForm.MatchString(s) {
 		return Marker{}, ErrNewerMarker
 	}
-	if len(fields) != 8 || fields[0] != markerVersion {
-		return Marker{}, fmt.Errorf("marker: %d fields where there are 8", len(fields))
+	if len(fields) != markerFields || fields[0] != markerVersion {
+		return Marker{}, fmt.Errorf("marker: %d fields where there are %d", len(fields), markerFields)
 	}
-	m := Marker{BundleID: fields[1], Revision: fields[4], CodeSHA256: fields[5]}
+	m := Marker{BundleID: fields[1], Revision: fields[4], CodeSHA256: fields[5], Config: fields[8]}
 	var err error
 	if m.Source, err = envelope.ParseDigest(fields[2]); err != nil {
 		return Marker{}, fmt.Errorf("marker: source: %w", err)
@@ -78,6 +84,8 @@ func ParseMarker(s string) (Marker, error) {
 		return Marker{}, errors.New("marker: CodeSha256 is out of form")
 	case !ownedKeysForm.MatchString(fields[7]):
 		return Marker{}, errors.New("marker: owned keys are out of form")
+	case !configForm.MatchString(m.Config):
+		return Marker{}, errors.New("marker: config is not a namespace and a name")
 	case fields[7] != "":
 		m.Owned = strings.Split(fields[7], ",")
 	}

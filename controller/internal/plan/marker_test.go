@@ -33,9 +33,12 @@ func TestParseMarkerRefuses(t *testing.T) {
 		return strings.Join(fields, ".")
 	}
 	tests := map[string]string{
-		"":                             "marker: 1 fields where there are 8",
-		"hello":                        "marker: 1 fields where there are 8",
-		marker().String() + ".more":    "marker: 9 fields where there are 8",
+		"":                             "marker: 1 fields where there are 9",
+		"hello":                        "marker: 1 fields where there are 9",
+		"1.a.b.c": "marker: 4 fields where there are 9",
+		field(8, "payments"): "marker: config is not a namespace and a name",
+		field(8, "payments/hello
+"): "marker: config is not a namespace and a name",
 		field(1, "short"):              "marker: bundle id is out of form",
 		field(2, "short"):              "marker: source: not the base64url of a SHA-256",
 		field(3, ""):                   "marker: code: not the base64url of a SHA-256",

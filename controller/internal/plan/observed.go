@@ -1,18 +1,12 @@
 package plan
 
-import (
-	"strings"
-	"time"
-
-	"sealift.dev/sealift/api/envelope"
-)
+import "strings"
 
 // Observed is what AWS Lambda says of one function at one moment.
 type Observed struct {
-	Latest  Configuration    // $LATEST
-	Alias   *Alias           // nil if the config names none, or if it does not exist yet
-	Live    *Configuration   // the version that Alias names; nil with it
-	Carried *envelope.Bundle // see Decide; nil if there is nothing to resume
+	Latest Configuration  // $LATEST
+	Alias  *Alias         // nil if the config names none, or if it does not exist yet
+	Live   *Configuration // the version that Alias names; nil with it
 }
 
 // Configuration is one version of a function as GetFunction answers it
@@ -29,7 +23,6 @@ type Configuration struct {
 	SourceKMSKeyARN  string // customer managed key of the package, or ""
 	Environment      map[string]string
 	EnvironmentError string // error code, where Lambda can't read the environment
-	LastModified     time.Time
 	State            string // Pending, Active, …
 	LastUpdateStatus string // Successful, InProgress, Failed
 	CodeLocation     string // presigned URL of the package, valid for ten minutes
@@ -43,10 +36,9 @@ type Alias struct {
 	Weighted   bool // it routes a share of the calls to a second version
 }
 
-// account returns the AWS account id in the ARN of c,
-// arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME.
-func (c Configuration) account() string {
-	if fields := strings.Split(c.ARN, ":"); len(fields) > 4 {
+// accountOf returns the AWS account id in arn:PARTITION:SERVICE:REGION:ACCOUNT:….
+func accountOf(arn string) string {
+	if fields := strings.Split(arn, ":"); len(fields) > 4 {
 		return fields[4]
 	}
 	return ""

@@ -2,7 +2,8 @@
 // is wanted, what was observed and the time: `sealift diff` prints its Plan, and
 // `sealift apply` executes the same one.
 //
-// No plaintext and no ciphertext is in a Plan.
+// What is printed of a Plan is its Items. They hold no value of a secret, and none
+// of the environment that is not in git as well.
 package plan
 
 import (
@@ -52,9 +53,8 @@ const (
 	KindAlias   Kind = "alias"
 )
 
-// Item is one line of a plan. Detail holds no value of a secret, no length, no
-// hash; From and To are set for plain environment alone, and only where the value
-// stands in git.
+// Item is one line of a plan. Detail holds no value of a secret, no length and no
+// hash; values of plain environment are in it only where they stand in git.
 type Item struct {
 	Action Action `json:"action"`
 	Kind   Kind   `json:"kind"`
@@ -67,6 +67,7 @@ type Item struct {
 type Plan struct {
 	Want     Desired
 	Observed Observed
+	Carried  *Marker // see Decide
 	Items    []Item
 
 	// BundleReason says why the bundle is written under a fresh data key, and the

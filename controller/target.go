@@ -1,0 +1,180 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller/internal/pack"
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// Target is one config at one revision, ready to be planned and applied.
+type Target struct {
+	File     string // the manifest's path in the repository
+	Config   *v1alpha1.SealedConfig
+	Revision string
+
+	file    v1alpha1.File
+	commit  Commit
+	history History
+	region  string
+}
+
+// Key returns namespace/name.
+func (t Target) Key() string { return t.Config.Namespace + "/" + t.Config.Name }
+
+// Manifest returns the manifest, which knows the lines of its fields.
+func (t Target) Manifest() v1alpha1.File { return t.file }
+
+// Region returns the AWS region of the target's function.
+func (t Target) Region() string { return t.region }
+
+// PackageDir returns the folder of spec.package.path, from the repository's root.
+func (t Target) PackageDir() string {
+	return path.Join(path.Dir(t.File), t.Config.Spec.Package.Path)
+}
+
+// complete fills in what the manifest leaves open.
+func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error {
+	settings, _, err := FindSettings(root, path.Dir(t.File))
+	if err != nil {
+		return err
+	}
+	spec := &t.Config.Spec
+	if own := spec.Function.Region; spec.Function.Account != "" && sel.Region != "" && sel.Region != own {
+		return fmt.Errorf("spec.function.name: the ARN is of a function in %s, and --region says %s", own, sel.Region)
+	}
+	if t.region = cmp.Or(sel.Region, spec.Function.Region, settings.Region); t.region == "" {
+		if t.region, err = sel.DefaultRegion(ctx); err != nil {
+			return fmt.Errorf("spec.function.region: %w", err)
+		}
+	}
+	if spec.Bundle.KMSKey = cmp.Or(spec.Bundle.KMSKey, settings.BundleKey); spec.Bundle.KMSKey == "" {
+		return fmt.Errorf("spec.bundle.kmsKey: not set, and no %s names a bundleKey", SettingsFile)
+	}
+	// A function asks KMS in its own region, and a key is known in its own alone.
+	if key, err := arn.Parse(spec.Bundle.KMSKey); err == nil && key.Region != t.region {
+		return fmt.Errorf("spec.bundle.kmsKey: the key is in %s, and the function in %s; name a key of the function's region", key.Region, t.region)
+	}
+	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {
+		return fmt.Errorf("spec.package.path: %s is outside the repository", spec.Package.Path)
+	}
+	return nil
+}
+
+// desired looks up what the plan needs to know of git. marked is the revision of
+// the function's marker, or "".
+func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error) {
+	tree, err := t.commit.TreeID(t.PackageDir())
+	if err != nil {
+		return plan.Desired{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
+	}
+	want := plan.Desired{
+		File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region,
+		Code: plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude),
+	}
+	if marked != "" && marked != t.Revision {
+		want.Previous = t.previous(ctx, marked)
+	} else if marked == t.Revision {
+		want.Previous = t.Config
+	}
+	return want, nil
+}
+
+// previous returns the config as it was at an earlier revision, or nil if it
+// can't be told: the plan then names no names.
+func (t Target) previous(ctx context.Context, revision string) *v1alpha1.SealedConfig {
+	commit, err := t.history(ctx, revision)
+	if err != nil {
+		return nil
+	}
+	root, err := commit.Sub(ctx, ".")
+	if err != nil {
+		return nil
+	}
+	file, err := DecodeManifest(root, t.File)
+	if err != nil || file.Config.Name != t.Config.Name || file.Config.Namespace != t.Config.Namespace {
+		return nil
+	}
+	if settings, _, err := FindSettings(root, path.Dir(t.File)); err == nil {
+		file.Config.Spec.Bundle.KMSKey = cmp.Or(file.Config.Spec.Bundle.KMSKey, settings.BundleKey)
+	}
+	return file.Config
+}
+
+// Same reports whether t and other, at its own revision, want the same.
+func (t Target) Same(other Target) bool {
+	tree, err := t.commit.TreeID(t.PackageDir())
+	otherTree, otherErr := other.commit.TreeID(other.PackageDir())
+	return err == nil && otherErr == nil && tree == otherTree && t.region == other.region &&
+		reflect.DeepEqual(t.Config, other.Config)
+}
+
+// Check reports what would stop an apply of t and shows in its commit alone, but
+// for the sealing keys: a package folder that is not there.
+func (t Target) Check() v1alpha1.Errors {
+	if _, err := t.commit.TreeID(t.PackageDir()); err != nil {
+		const field = "spec.package.path"
+		return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
+	}
+	return nil
+}
+
+// build zips the target's package with bundle in it.
+func (t Target) build(ctx context.Context, bundle envelope.Bundle) (pack.Package, error) {
+	tree, err := t.commit.Sub(ctx, t.PackageDir())
+	if err != nil {
+		return pack.Package{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
+	}
+	spec := t.Config.Spec
+	pkg, err := pack.Build(tree, spec.Package.Exclude, pack.File{Path: spec.Bundle.Path, Data: bundle.Bytes()})
+	if err != nil {
+		return pack.Package{}, fmt.Errorf("build package %s: %w", t.PackageDir(), err)
+	}
+	return pkg, nil
+}
+
+// trusted parses a sealed value and checks everything that must hold before KMS
+// is asked with it: its scope is where it stands, and its key is a configured one.
+func (t Target) trusted(name string, sealingKeys []string) (envelope.Sealed, error) {
+	sealed, err := envelope.ParseSealed(t.Config.Spec.Sealed[name])
+	if err != nil {
+		return envelope.Sealed{}, err
+	}
+	if err := sealed.CheckScope(t.scope(name)); err != nil {
+		return envelope.Sealed{}, err
+	}
+	if !slices.Contains(sealingKeys, sealed.KeyID()) {
+		return envelope.Sealed{}, plan.Problem{
+			Reason:  "UntrustedSealingKey",
+			Message: fmt.Sprintf("sealed with %s, which is not a configured sealing key", sealed.KeyID()),
+			Fix:     "seal it again with a configured key, or configure that one: sealingKeys in .sealift.yaml, or --sealing-key of the hook",
+		}
+	}
+	return sealed, nil
+}
+
+// maxDescription is Lambda's limit on the description of a version, in characters
+// (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
+const maxDescription = 256
+
+// description is that of the version in which a revision is published.
+func (t Target) description(revision string) string {
+	end := []rune(fmt.Sprintf(" @ %.7s", revision))
+	start := []rune("sealift: " + t.File)
+	return string(start[:min(len(start), maxDescription-len(end))]) + string(end)
+}
+
+func (t Target) scope(name string) envelope.Scope {
+	return envelope.Scope{Namespace: t.Config.Namespace, Name: t.Config.Name, Key: name}
+}
