@@ -54,11 +54,17 @@ func Load(ctx context.Context, commit Commit, history History, sel Selection) ([
 		return nil, err
 	}
 	targets := make([]Target, 0, len(set))
+	functions := make(map[string]string) // to the file of its config
 	for _, file := range set {
 		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history}
 		if err := t.complete(ctx, root, sel); err != nil {
-			return nil, fmt.Errorf("%s: %w", file.Path, err)
+			return nil, fmt.Errorf("%q: %w", file.Path, err)
 		}
+		function := t.region + "/" + t.Config.Spec.Function.Name
+		if first, found := functions[function]; found {
+			return nil, fmt.Errorf("%q: %s is also configured in %q; want one config for a function", file.Path, function, first)
+		}
+		functions[function] = file.Path
 		targets = append(targets, t)
 	}
 	return targets, nil
@@ -120,7 +126,7 @@ func manifests(root fs.FS, paths []string) ([]string, error) {
 // IsManifestName reports whether a file of this name may hold a SealedConfig.
 func IsManifestName(name string) bool {
 	ext := path.Ext(name)
-	return (ext == ".yaml" || ext == ".yml") && path.Base(name) != ".sealift.yaml"
+	return (ext == ".yaml" || ext == ".yml") && path.Base(name) != SettingsFile
 }
 
 // DecodeManifest decodes one file of root. It reads no more of it than a manifest

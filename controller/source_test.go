@@ -83,19 +83,19 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{
 			name: "no region", settings: "bundleKey: alias/top\n", files: map[string]string{"m/a.yaml": named("a")},
-			err: "m/a.yaml: spec.function.region: no AWS region is set",
+			err: "\"m/a.yaml\": spec.function.region: no AWS region is set",
 		},
 		{
 			name: "no bundle key", settings: "region: us-east-2\n", files: map[string]string{"m/a.yaml": named("a")},
-			err: "m/a.yaml: spec.bundle.kmsKey: not set, and no .sealift.yaml names a bundleKey",
+			err: "\"m/a.yaml\": spec.bundle.kmsKey: not set, and no .sealift.yaml names a bundleKey",
 		},
 		{
 			name: "bundle key of another region", settings: "bundleKey: arn:aws:kms:eu-west-1:123456789012:key/k\nregion: us-east-2\n", files: map[string]string{"m/a.yaml": named("a")},
-			err: "m/a.yaml: spec.bundle.kmsKey: the key is in eu-west-1, and the function in us-east-2; name a key of the function's region",
+			err: "\"m/a.yaml\": spec.bundle.kmsKey: the key is in eu-west-1, and the function in us-east-2; name a key of the function's region",
 		},
 		{
 			name: "package outside the repository", files: map[string]string{"m/a.yaml": named("a", "../functions", "../../functions")},
-			err: "m/a.yaml: spec.package.path: ../../functions/hello is outside the repository",
+			err: "\"m/a.yaml\": spec.package.path: ../../functions/hello is outside the repository",
 		},
 		{
 			name: "faults of all files at once",
@@ -108,6 +108,11 @@ func TestLoadRefuses(t *testing.T) {
 		{
 			name:  "one function, two configs",
 			files: map[string]string{"m/a.yaml": named("a"), "m/b.yaml": named("b", "function: {name: NAME}", "function: {name: a}")},
+			err:   "m/b.yaml:5: spec.function.name: function a is also configured in m/a.yaml:5; want one config for a function",
+		},
+		{
+			name: "one function, by two defaults", settings: "bundleKey: alias/top\nregion: us-east-2\n",
+			files: map[string]string{"m/a.yaml": named("a"), "m/b.yaml": named("b", "name: NAME}\nspec", "name: b}\nspec", "function: {name: NAME}", "function: {name: a, region: us-east-2}")},
 			err:   "m/b.yaml:5: spec.function.name: function a is also configured in m/a.yaml:5; want one config for a function",
 		},
 		{name: "no such path", paths: []string{"missing"}, err: "find manifests: open missing: file does not exist"},
@@ -128,6 +133,24 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, test.err)
 			}
 		})
+	}
+}
+
+// The region of a flag must not lead two configs to one function.
+func TestLoadWithRegion(t *testing.T) {
+	files := map[string]string{
+		".sealift.yaml": "bundleKey: alias/top\n",
+		"m/a.yaml":      named("a", "function: {name: NAME}", "function: {name: f, region: us-east-2}"),
+		"m/b.yaml":      named("b", "function: {name: NAME}", "function: {name: f, region: eu-west-1}"),
+		"n/c.yaml":      named("c", "function: {name: NAME}", "function: {name: \"arn:aws:lambda:eu-west-1:123456789012:function:f\"}"),
+	}
+	_, err := load(t, "us-east-2", files, "m")
+	if want := `"m/b.yaml": us-east-2/f is also configured in "m/a.yaml"; want one config for a function`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	_, err = load(t, "us-east-2", files, "n")
+	if want := `"n/c.yaml": spec.function.name: the ARN is of a function in eu-west-1, and --region says us-east-2`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

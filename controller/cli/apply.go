@@ -4,92 +4,137 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"os"
+	"path"
 
 	"github.com/spf13/cobra"
 
+	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/plan"
+	"sealift.dev/sealift/controller/internal/gitsource"
 )
 
+// applyFlags are those of apply.
+type applyFlags struct {
+	diffFlags
+	allowDirty  bool
+	sealingKeys []string
+}
+
 func (a *app) applyCommand() *cobra.Command {
-	var f passFlags
+	var f applyFlags
 	cmd := &cobra.Command{
 		Use:   "apply [PATH...]",
 		Short: "Make the functions what the committed manifests say",
-		Long: `Make the functions what the committed manifests in PATH say (files or folders;
-default: this folder), and print what was done. Values are unsealed with the
-sealing keys of your work tree's .sealift.yaml alone. Exit status: 0 done or in
-sync, 2 if anything failed; what was live before then still is.`,
+		Long: `Make the functions what the manifests in PATH say (files or folders; default: this
+folder) in the commit at HEAD, and print what was done. Uncommitted changes to what
+would be applied are refused, unless --allow-dirty leaves them out. With --repo a
+branch of another repository is applied.
+
+Values are unsealed with the keys that --sealing-key names or, for your own work
+tree, with those of its .sealift.yaml; never with a key that only a manifest names.
+
+Exit status: 0 done or in sync, 2 if anything failed; what was live before that
+still is.`,
 		Args: args(cobra.ArbitraryArgs),
-		RunE: func(cmd *cobra.Command, paths []string) error { return a.apply(cmd.Context(), f, paths) },
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			if err := errors.Join(f.source.check(paths), f.check()); err != nil {
+				return usage(cmd, err)
+			}
+			return a.apply(cmd.Context(), f, paths)
+		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&f.allowDirty, "allow-dirty", false, "apply HEAD although the work tree differs from it")
+	cmd.Flags().StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
+	a.aws.register(cmd.Flags())
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, f passFlags, paths []string) error {
+func (f *applyFlags) check() error {
+	if f.source.repo != "" && len(f.sealingKeys) == 0 {
+		return errors.New("--repo needs --sealing-key: only your own work tree is trusted to name its keys")
+	}
+	return checkSealingKeys(f.sealingKeys)
+}
+
+func checkSealingKeys(keys []string) error {
+	for _, key := range keys {
+		if !envelope.ValidKeyARN(key) {
+			return hint(fmt.Errorf("--sealing-key %q: not the ARN of a KMS key", key), "`sealift keys list` shows the ARN")
+		}
+	}
+	return nil
+}
+
+func (a *app) apply(ctx context.Context, f applyFlags, paths []string) error {
 	render, err := renderer(f.output)
 	if err != nil {
 		return err
 	}
-	p, err := a.openPass(ctx, f, paths)
+	s, err := f.source.openToApply(ctx, paths)
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	done, failures := p.apply(ctx)
-	if err := render(a.Out, resultPlans(done)); err != nil {
+	defer s.repo.Close()
+	targets, err := a.loadSome(ctx, s)
+	if err != nil {
 		return err
 	}
-	if f.output == "text" {
-		printLive(a.Out, done)
+	if f.source.repo == "" && !f.allowDirty {
+		if err := refuseDirty(ctx, s, targets); err != nil {
+			return err
+		}
 	}
-	return failures
+	done, err := a.applyAll(ctx, a.newPass(s.repo, f.unfenced, f.keysOf(s.repo)), targets)
+	_, writeErr := a.Out.Write(render(done))
+	return errors.Join(err, writeErr)
 }
 
-func resultPlans(done []controller.Result) []plan.Plan {
-	plans := make([]plan.Plan, 0, len(done))
-	for _, result := range done {
-		plans = append(plans, result.Plan)
+// openToApply opens what apply reads.
+func (f *sourceFlags) openToApply(ctx context.Context, paths []string) (*source, error) {
+	if f.repo != "" {
+		return f.openRemote(ctx)
 	}
-	return plans
+	return openLocal(ctx, paths, func(repo *gitsource.Repository) (*gitsource.Commit, error) { return repo.Commit(ctx, "HEAD") })
 }
 
-// apply applies every target. A failure of one holds up no other.
-func (p *pass) apply(ctx context.Context) ([]controller.Result, error) {
-	var done []controller.Result
+// keysOf returns the keys that a person trusts: those of the command line, or else
+// those of the settings on disk that are nearest to the manifest.
+func (f *applyFlags) keysOf(repo *gitsource.Repository) func(controller.Target) ([]string, error) {
+	return func(t controller.Target) ([]string, error) {
+		if len(f.sealingKeys) > 0 {
+			return f.sealingKeys, nil
+		}
+		settings, _, err := controller.FindSettings(os.DirFS(repo.Root()), path.Dir(t.File))
+		return settings.ARNs(), err
+	}
+}
+
+func refuseDirty(ctx context.Context, s *source, targets []controller.Target) error {
+	dirty, err := uncommitted(ctx, s, targets)
+	if err != nil || len(dirty) == 0 {
+		return err
+	}
+	more := ""
+	if len(dirty) > 1 {
+		more = fmt.Sprintf(" and %s more", count(len(dirty)-1, "file"))
+	}
+	return hint(fmt.Errorf("not committed, and part of what would be applied: %s%s", printable(dirty[0]), more),
+		"commit it, or apply HEAD as it is with --allow-dirty")
+}
+
+// applyAll applies one target after the other. A failure of one holds up no other.
+func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target) ([]outcome, error) {
+	var done []outcome
 	var failures []error
-	for _, t := range p.targets {
-		result, err := p.applyOne(ctx, t)
+	for _, t := range targets {
+		result, err := p.apply(ctx, t)
 		if err != nil {
 			failures = append(failures, err)
 			continue
 		}
-		done = append(done, result)
+		done = append(done, outcome{plan: result.Plan, applied: !result.Plan.InSync(), version: result.Version})
 	}
 	return done, errors.Join(failures...)
-}
-
-func (p *pass) applyOne(ctx context.Context, t controller.Target) (controller.Result, error) {
-	r, err := p.with.in(ctx, t.Region())
-	if err != nil {
-		return controller.Result{}, fmt.Errorf("%s: %w", t.Key(), err)
-	}
-	return r.Apply(ctx, t)
-}
-
-// printLive says for each function that was changed what is live now.
-func printLive(w io.Writer, done []controller.Result) {
-	for _, result := range done {
-		if result.Plan.InSync() {
-			continue
-		}
-		c := result.Plan.Want.Config
-		live := "$LATEST is applied; without spec.function.alias there is no atomic switch"
-		if result.Version != "" {
-			live = fmt.Sprintf("alias %s names version %s", c.Spec.Function.Alias, result.Version)
-		}
-		fmt.Fprintf(w, "%s/%s: done: %s\n", c.Namespace, c.Name, live)
-	}
 }

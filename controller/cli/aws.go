@@ -45,15 +45,3 @@ func (f *awsFlags) config(ctx context.Context, region string) (aws.Config, error
 	}
 	return cfg, nil
 }
-
-// regionOr returns the first region of flag, settings and default chain.
-func (f *awsFlags) regionOr(ctx context.Context, settings string) (string, error) {
-	if f.Region != "" {
-		return f.Region, nil
-	}
-	if settings != "" {
-		return settings, nil
-	}
-	cfg, err := f.config(ctx, "")
-	return cfg.Region, err
-}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -26,8 +27,12 @@ const (
 	exitError   = 2
 )
 
-// errChanges is how diff says that there are changes. It is not printed.
-var errChanges = errors.New("changes")
+var (
+	// errChanges is how diff says that there are changes. It is not printed.
+	errChanges = errors.New("changes")
+	// errReported stands for an error that was printed.
+	errReported = errors.New("reported")
+)
 
 // Streams are the standard streams of a command.
 type Streams struct {
@@ -61,10 +66,11 @@ func Main(ctx context.Context, args []string, std Streams) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errChanges):
+	case err == errChanges:
 		return exitChanges
+	case err != errReported:
+		a.report(err)
 	}
-	a.report(err)
 	return exitError
 }
 
@@ -77,10 +83,11 @@ under a fresh KMS data key, and updates the function's package and environment.`
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:              args(cobra.ArbitraryArgs),
+		RunE:              noSuchCommand,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.startLog() },
 	}
 	flags := root.PersistentFlags()
-	a.aws.register(flags)
 	flags.TextVar(&a.logLevel, "log-level", slog.LevelWarn, "least `level` that is logged to standard error: debug, info, warn, error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "`format` of the log: text or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
@@ -112,11 +119,22 @@ func (a *app) report(err error) {
 		return
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(a.Err, "sealift: %s\n", strings.TrimRight(line, "\n"))
+		fmt.Fprintf(a.Err, "sealift: %s\n", visible(strings.TrimRight(line, "\n")))
 	}
 	if next := hintOf(err); next != "" {
-		fmt.Fprintf(a.Err, "hint: %s\n", next)
+		fmt.Fprintf(a.Err, "hint: %s\n", visible(next))
 	}
+}
+
+// visible replaces what could move a cursor or hide text on the terminal of whoever
+// reads it: an error may hold a name that somebody else chose.
+func visible(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, line)
 }
 
 // hintOf returns the next step that an error in err's tree knows of, or "".
@@ -145,6 +163,14 @@ func hint(err error, format string, args ...any) error {
 // usage adds to err where the command's usage stands.
 func usage(cmd *cobra.Command, err error) error {
 	return hint(err, "see `%s --help`", cmd.CommandPath())
+}
+
+// noSuchCommand is what a command does that only holds other commands.
+func noSuchCommand(cmd *cobra.Command, list []string) error {
+	if len(list) == 0 {
+		return cmd.Help()
+	}
+	return usage(cmd, fmt.Errorf("unknown command %q for %q", list[0], cmd.CommandPath()))
 }
 
 // args wraps cobra's check of the number of arguments.

@@ -79,9 +79,10 @@ func (a *app) demo(ctx context.Context) (err error) {
 
 // checkModule makes sure that the sample function can be built from here.
 func checkModule(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m").Output()
-	if err != nil || strings.TrimSpace(string(out)) != modulePath {
-		return hint(errors.New("the current folder is not a clone of sealift, or there is no go program"), "the demo builds its function from source: run `go run . demo` at the top of a clone")
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Dir}}").Output()
+	here, dirErr := os.Getwd()
+	if err != nil || dirErr != nil || strings.TrimSpace(string(out)) != modulePath+" "+here {
+		return hint(errors.New("the current folder is not the top of a clone of sealift, or there is no go program"), "the demo builds its function from source: run `go run . demo` at the top of a clone")
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func (d *demo) build(ctx context.Context, source, target string) error {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", source, err, stderr.String())
+		return fmt.Errorf("build %s: %w\n%s", source, err, strings.TrimSpace(stderr.String()))
 	}
 	return nil
 }
@@ -250,8 +251,7 @@ func (d *demo) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.runAll(ctx, command{line: "sealift seal -f manifests/hello.yaml test_data", stdin: secondSecret},
-		command{line: "git commit -q -a -m rotate"}); err != nil {
+	if _, err := d.run(ctx, command{line: "sealift seal -f manifests/hello.yaml test_data", stdin: secondSecret}); err != nil {
 		return err
 	}
 	shown, err := d.run(ctx, command{line: "sealift diff manifests", changes: true})
@@ -261,7 +261,7 @@ func (d *demo) change(ctx context.Context) error {
 	if !strings.Contains(shown, "changed (value hidden)") || strings.Contains(shown, secondSecret) {
 		return errors.New("diff does not say that the value changed, or shows it")
 	}
-	if _, err := d.run(ctx, command{line: "git push -q origin main"}); err != nil {
+	if err := d.runAll(ctx, command{line: "git commit -q -a -m rotate"}, command{line: "git push -q origin main"}); err != nil {
 		return err
 	}
 	after, err := d.probe.live(ctx, "hello")

@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller/internal/gitsource"
 )
 
@@ -22,47 +23,60 @@ type hookSettings struct {
 	Paths       []string
 	SealingKeys []string
 	AWS         awsFlags
+	Unfenced    bool
 }
 
-// variables maps the settings to git config variables.
-func (s *hookSettings) variables() map[string][]string {
-	return map[string][]string{
-		"sealift.branch":      {s.Branch},
-		"sealift.path":        s.Paths,
-		"sealift.sealingKey":  s.SealingKeys,
-		"sealift.profile":     nonEmpty(s.AWS.Profile),
-		"sealift.region":      nonEmpty(s.AWS.Region),
-		"sealift.endpointUrl": nonEmpty(s.AWS.Endpoint),
-	}
+// variable is one setting as a git config variable.
+type variable struct {
+	name string
+	get  func(*hookSettings) []string
+	set  func(*hookSettings, []string)
 }
 
-func nonEmpty(s string) []string {
-	if s == "" {
-		return nil
+// variables lists the settings in the order in which they are written.
+func variables() []variable {
+	text := func(name string, field func(*hookSettings) *string) variable {
+		return variable{name, func(s *hookSettings) []string {
+			if *field(s) == "" {
+				return nil
+			}
+			return []string{*field(s)}
+		}, func(s *hookSettings, values []string) {
+			if len(values) > 0 {
+				*field(s) = values[len(values)-1]
+			}
+		}}
 	}
-	return []string{s}
+	list := func(name string, field func(*hookSettings) *[]string) variable {
+		return variable{name, func(s *hookSettings) []string { return *field(s) }, func(s *hookSettings, values []string) { *field(s) = values }}
+	}
+	return []variable{
+		text("sealift.branch", func(s *hookSettings) *string { return &s.Branch }),
+		list("sealift.path", func(s *hookSettings) *[]string { return &s.Paths }),
+		list("sealift.sealingKey", func(s *hookSettings) *[]string { return &s.SealingKeys }),
+		text("sealift.profile", func(s *hookSettings) *string { return &s.AWS.Profile }),
+		text("sealift.region", func(s *hookSettings) *string { return &s.AWS.Region }),
+		text("sealift.endpointUrl", func(s *hookSettings) *string { return &s.AWS.Endpoint }),
+		{"sealift.unfenced", func(s *hookSettings) []string {
+			if s.Unfenced {
+				return []string{"true"}
+			}
+			return nil
+		}, func(s *hookSettings, values []string) { s.Unfenced = slices.Equal(values, []string{"true"}) }},
+	}
 }
 
 func readHookSettings(ctx context.Context, repo *gitsource.Repository) (hookSettings, error) {
 	var s hookSettings
-	for name, target := range map[string]*[]string{"sealift.path": &s.Paths, "sealift.sealingKey": &s.SealingKeys} {
-		values, err := repo.Config(ctx, name)
+	for _, v := range variables() {
+		values, err := repo.Config(ctx, v.name)
 		if err != nil {
 			return s, err
 		}
-		*target = values
+		v.set(&s, values)
 	}
-	for name, target := range map[string]*string{"sealift.branch": &s.Branch, "sealift.profile": &s.AWS.Profile, "sealift.region": &s.AWS.Region, "sealift.endpointUrl": &s.AWS.Endpoint} {
-		values, err := repo.Config(ctx, name)
-		if err != nil {
-			return s, err
-		}
-		if len(values) > 0 {
-			*target = values[len(values)-1]
-		}
-	}
-	if s.Branch == "" || len(s.Paths) == 0 || len(s.SealingKeys) == 0 {
-		return s, hint(errors.New("the repository's git config names no sealift.branch, sealift.path or sealift.sealingKey"), "run `sealift hook install` again")
+	if err := s.validate(ctx); err != nil {
+		return s, hint(fmt.Errorf("the repository's git config, sealift.*: %w", err), "run `sealift hook install` again")
 	}
 	return s, nil
 }
@@ -71,7 +85,8 @@ func (a *app) hookCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hook",
 		Short: "Verify and apply at every push to a git repository",
-		Args:  args(cobra.NoArgs),
+		Args:  args(cobra.ArbitraryArgs),
+		RunE:  noSuchCommand,
 	}
 	cmd.AddCommand(a.hookInstallCommand(), a.preReceiveCommand(), a.postReceiveCommand())
 	return cmd
@@ -83,10 +98,11 @@ func (a *app) hookInstallCommand() *cobra.Command {
 		Use:   "install REPO.git",
 		Short: "Install the hooks into a repository that is pushed to",
 		Long: `Install two hooks into a repository that is pushed to. pre-receive refuses pushes
-with an invalid manifest, or with a value under spec.sealed that is not sealed.
-post-receive applies what changed on the branch; who pushes sees the plan and its
-result as "remote:" lines. AWS credentials are those of the user that git's server
-side runs as; --profile, --region and --endpoint-url are remembered.`,
+that bring an invalid manifest in any of their commits, such as one with a value
+under spec.sealed that is not sealed. post-receive applies what changed on the
+branch since all of it was last applied; who pushes sees plan and result as
+"remote:" lines. AWS credentials are those of the user that git's server side runs
+as; --profile, --region and --endpoint-url are remembered.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			s.AWS = a.aws
@@ -96,31 +112,28 @@ side runs as; --profile, --region and --endpoint-url are remembered.`,
 	cmd.Flags().StringVar(&s.Branch, "branch", "main", "`branch` that is applied")
 	cmd.Flags().StringArrayVar(&s.Paths, "path", []string{"."}, "`path` of manifests in the repository; may be given again")
 	cmd.Flags().StringArrayVar(&s.SealingKeys, "sealing-key", nil, "`ARN` of a key that values may be sealed with; may be given again")
+	cmd.Flags().BoolVar(&s.Unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
+	a.aws.register(cmd.Flags())
 	return cmd
 }
 
-func (s *hookSettings) validate() error {
+func (s *hookSettings) validate(ctx context.Context) error {
 	for _, p := range s.Paths {
 		if !fs.ValidPath(p) {
 			return fmt.Errorf("--path %q: not a path in the repository, such as manifests", p)
 		}
 	}
-	for _, key := range s.SealingKeys {
-		if !envelope.ValidKeyARN(key) {
-			return hint(fmt.Errorf("--sealing-key %q: not the ARN of a KMS key", key), "`sealift keys list` shows the ARN")
-		}
-	}
 	if len(s.SealingKeys) == 0 {
 		return hint(errors.New("--sealing-key is missing: the hook unseals with named keys alone"), "`sealift keys list` shows the ARN")
 	}
-	if s.Branch == "" || strings.HasPrefix(s.Branch, "-") || strings.ContainsAny(s.Branch, " ~^:?*[\\\n\x00") {
-		return fmt.Errorf("--branch %q: not the name of a branch", s.Branch)
+	if !gitsource.ValidBranch(ctx, s.Branch) {
+		return fmt.Errorf("--branch %q: not the name of a branch, such as main", s.Branch)
 	}
-	return nil
+	return checkSealingKeys(s.SealingKeys)
 }
 
 func (a *app) hookInstall(ctx context.Context, s hookSettings, dir string) error {
-	if err := s.validate(); err != nil {
+	if err := s.validate(ctx); err != nil {
 		return err
 	}
 	program, err := installedProgram()
@@ -132,35 +145,40 @@ func (a *app) hookInstall(ctx context.Context, s hookSettings, dir string) error
 		return err
 	}
 	defer repo.Close()
-	if elsewhere, err := repo.Config(ctx, "core.hooksPath"); err != nil || len(elsewhere) > 0 {
-		return errors.Join(err, hint(errors.New("the repository's core.hooksPath sends git to other hooks"), "call `sealift hook pre-receive` and `sealift hook post-receive` from those"))
+	hooks, own, err := repo.HooksDir(ctx)
+	if err != nil {
+		return err
 	}
-	for _, name := range hookNames {
-		if err := checkHookFile(hookFile(repo, name)); err != nil {
+	if !own {
+		return hint(fmt.Errorf("core.hooksPath has git look for hooks in %s", hooks), "unset it, or call `sealift hook pre-receive` and `sealift hook post-receive` from the hooks there")
+	}
+	if err := errors.Join(checkHookFile(filepath.Join(hooks, preReceive)), checkHookFile(filepath.Join(hooks, postReceive))); err != nil {
+		return err
+	}
+	for _, v := range variables() {
+		if err := repo.SetConfig(ctx, v.name, v.get(&s)...); err != nil {
 			return err
 		}
 	}
-	for name, values := range s.variables() {
-		if err := repo.SetConfig(ctx, name, values...); err != nil {
+	if err := os.MkdirAll(hooks, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{preReceive, postReceive} {
+		if err := writeFile(filepath.Join(hooks, name), []byte(hookScript(program, name)), 0o755); err != nil {
 			return err
 		}
 	}
-	for _, name := range hookNames {
-		if err := writeFile(hookFile(repo, name), []byte(hookScript(program, name)), 0o755); err != nil {
-			return err
-		}
-	}
-	fmt.Fprintf(a.Out, "hooks installed in %s: a push to %s is verified and applied\n", repo.GitDir(), s.Branch)
+	fmt.Fprintf(a.Out, "hooks installed in %s: a push to %s is verified and applied\n", printable(repo.GitDir()), s.Branch)
 	return nil
 }
 
-var hookNames = []string{"pre-receive", "post-receive"}
+// The hooks of githooks(5) that are written.
+const (
+	preReceive  = "pre-receive"
+	postReceive = "post-receive"
 
-const hookMark = "# written by sealift hook install"
-
-func hookFile(repo *gitsource.Repository, name string) string {
-	return filepath.Join(repo.GitDir(), "hooks", name)
-}
+	hookMark = "# written by sealift hook install"
+)
 
 func hookScript(program, name string) string {
 	quoted := "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
@@ -181,6 +199,10 @@ func checkHookFile(file string) error {
 	return hint(fmt.Errorf("%s exists and is not sealift's", file), "call `sealift hook %s` from it, with its standard input", filepath.Base(file))
 }
 
+// temporaryProgram is where the go command keeps what `go run` builds: a folder
+// go-buildN for temporary files, or its cache.
+var temporaryProgram = regexp.MustCompile(`/go-build[0-9]*/`)
+
 // installedProgram returns the absolute path of this program, which a hook can
 // start for years to come.
 func installedProgram() (string, error) {
@@ -191,7 +213,7 @@ func installedProgram() (string, error) {
 	if program, err = filepath.EvalSymlinks(program); err != nil {
 		return "", fmt.Errorf("find this program: %w", err)
 	}
-	if strings.Contains(program, string(filepath.Separator)+"go-build") {
+	if temporaryProgram.MatchString(filepath.ToSlash(program)) {
 		return "", hint(fmt.Errorf("%s is a temporary file of `go run`, gone when this command ends", program), "go build -o /usr/local/bin/sealift . and run `sealift hook install` from there")
 	}
 	return program, nil

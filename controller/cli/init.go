@@ -38,6 +38,7 @@ again with the same result it changes nothing, and it never overwrites anything.
 	}
 	cmd.Flags().StringVar(&f.sealingKey, "sealing-key", sealingAlias, "sealing key: `id, ARN or alias`")
 	cmd.Flags().StringVar(&f.bundleKey, "bundle-key", bundleAlias, "bundle key: `id, ARN or alias`")
+	a.aws.register(cmd.Flags())
 	return cmd
 }
 
@@ -46,11 +47,7 @@ func (a *app) setUp(ctx context.Context, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	region, err := a.aws.regionOr(ctx, "")
-	if err != nil {
-		return err
-	}
-	cfg, err := a.aws.config(ctx, region)
+	cfg, err := a.aws.config(ctx, a.aws.Region)
 	if err != nil {
 		return err
 	}
@@ -58,7 +55,7 @@ func (a *app) setUp(ctx context.Context, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	settings.Region = region
+	settings.Region = cfg.Region
 	text := settingsText(settings)
 	if _, err := controller.ParseSettings(controller.SettingsFile, text); err != nil {
 		return fmt.Errorf("what these keys and this region make is not valid: %w", err)

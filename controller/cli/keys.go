@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,9 +32,13 @@ func (a *app) keysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "Create and show the two KMS keys",
-		Args:  args(cobra.NoArgs),
+		Args:  args(cobra.ArbitraryArgs),
+		RunE:  noSuchCommand,
 	}
 	cmd.AddCommand(a.keysCreateCommand(), a.keysListCommand(), a.keysPublicCommand())
+	for _, one := range cmd.Commands() {
+		a.aws.register(one.Flags())
+	}
 	return cmd
 }
 
@@ -83,11 +88,7 @@ func (a *app) kms(ctx context.Context) (*awskms.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	region, err := a.aws.regionOr(ctx, settings.Region)
-	if err != nil {
-		return nil, err
-	}
-	cfg, err := a.aws.config(ctx, region)
+	cfg, err := a.aws.config(ctx, cmp.Or(a.aws.Region, settings.Region))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -96,8 +97,26 @@ func (s *localServer) open(ctx context.Context, a *app, data string) error {
 	if err != nil {
 		return errors.Join(err, s.runtimes.Close(), os.RemoveAll(s.scratch))
 	}
-	s.http = &http.Server{Handler: s.aws, ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: onlyLocal(s.aws), ReadHeaderTimeout: 10 * time.Second}
 	return nil
+}
+
+// onlyLocal answers programs of this machine alone. A page in a browser, which a name
+// that was made to point here could lead to this address, sends that name as Host or
+// says where it comes from.
+func onlyLocal(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if local := host == "localhost" || ip != nil && ip.IsLoopback(); !local || r.Header.Get("Origin") != "" {
+			http.Error(w, "local AWS answers programs of this machine alone", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // settle is how long an update stays in progress: long enough to be met, short
@@ -120,6 +139,7 @@ func (a *app) nodeModules(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
+	fmt.Fprintln(a.Err, "note: Node.js functions get the AWS SDK from npm, installed once into the user's cache folder")
 	dir, err := runtime.InstallNodeSDK(ctx, npm, filepath.Join(cache, "sealift", "node"), a.log)
 	if err != nil {
 		a.log.WarnContext(ctx, "Node functions run without the AWS SDK", "error", err)

@@ -32,13 +32,14 @@ const (
 	// one is refused, as it can't be known to hold none.
 	maxPushedYAML = 64 << 20
 
+	maxRecord = 1 << 20
+
 	lockPoll = 200 * time.Millisecond
 )
 
 // update is one line of a receive hook's input (githooks(5)): a ref that moves.
-type update struct{ old, new, ref string }
+type update struct{ new, ref string }
 
-func (u update) creates() bool { return strings.Trim(u.old, "0") == "" }
 func (u update) deletes() bool { return strings.Trim(u.new, "0") == "" }
 
 // readUpdates parses a receive hook's standard input.
@@ -48,22 +49,18 @@ func readUpdates(in io.Reader) ([]update, error) {
 	lines.Buffer(make([]byte, 0, maxUpdateLine), maxUpdateLine)
 	for lines.Scan() {
 		fields := strings.SplitN(lines.Text(), " ", 3)
-		if len(fields) != 3 || !isObjectID(fields[0]) || !isObjectID(fields[1]) || !strings.HasPrefix(fields[2], "refs/") {
+		if len(fields) != 3 || !gitsource.ValidID(fields[0]) || !gitsource.ValidID(fields[1]) || !strings.HasPrefix(fields[2], "refs/") {
 			return nil, errors.New("standard input is not that of a receive hook: want lines of OLD NEW REF")
 		}
 		if len(updates) == maxUpdates {
 			return nil, fmt.Errorf("over %d refs in one push; push fewer", maxUpdates)
 		}
-		updates = append(updates, update{fields[0], fields[1], fields[2]})
+		updates = append(updates, update{fields[1], fields[2]})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the hook's standard input: %w", err)
 	}
 	return updates, nil
-}
-
-func isObjectID(s string) bool {
-	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // onBranch returns the update of branch, if there is one that does not delete it.
@@ -111,13 +108,11 @@ func (a *app) preReceive(ctx context.Context) error {
 		return err
 	}
 	defer repo.Close()
-	for _, u := range updates {
-		if u.deletes() {
-			continue
-		}
-		if err := refuseUnsealed(ctx, repo, settings, u); err != nil {
-			return refused(err)
-		}
+	if i := slices.IndexFunc(updates, func(u update) bool { return strings.HasPrefix(u.ref, ownRefs) }); i >= 0 {
+		return fmt.Errorf("push refused: %s is sealift's own", printable(updates[i].ref))
+	}
+	if err := refuseInvalid(ctx, repo, settings, updates); err != nil {
+		return refused(err)
 	}
 	if u, pushed := onBranch(updates, settings.Branch); pushed {
 		if err := a.verifyTip(ctx, repo, settings, u.new); err != nil {
@@ -131,17 +126,51 @@ func refused(err error) error {
 	return hint(fmt.Errorf("push refused:\n%w", err), "mend and amend the commits, check with `sealift verify`, and push again")
 }
 
+// refuseInvalid looks at every manifest that a push brings, in whichever of its
+// commits and on whichever branch: what is pushed once stays in the repository.
+func refuseInvalid(ctx context.Context, repo *gitsource.Repository, settings hookSettings, updates []update) error {
+	var tips []string
+	for _, u := range updates {
+		if !u.deletes() {
+			tips = append(tips, u.new)
+		}
+	}
+	if len(tips) == 0 {
+		return nil
+	}
+	blobs, err := repo.NewBlobs(ctx, tips...)
+	if err != nil {
+		return err
+	}
+	var faults v1alpha1.Errors
+	for _, blob := range blobs {
+		mayBe := controller.IsManifestName(blob.Path) || slices.Contains(settings.Paths, blob.Path)
+		if blob.Kind != gitsource.Regular || !mayBe || !below(settings.Paths, blob.Path) {
+			continue
+		}
+		data, err := repo.ReadBlob(ctx, blob, maxPushedYAML)
+		if err != nil {
+			return err
+		}
+		_, err = v1alpha1.DecodeFile(blob.Path, data[:min(len(data), v1alpha1.MaxManifestSize+1)])
+		var invalid v1alpha1.Errors
+		if errors.As(err, &invalid) {
+			faults = append(faults, invalid...)
+		}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
 // verifyTip checks all configs of the branch as they would be applied.
 func (a *app) verifyTip(ctx context.Context, repo *gitsource.Repository, settings hookSettings, revision string) error {
-	targets, err := a.loadBranch(ctx, repo, settings, revision)
+	s, targets, err := a.loadBranch(ctx, repo, settings, revision)
 	if err != nil {
 		return err
 	}
-	commit, err := repo.Commit(ctx, revision)
-	if err != nil {
-		return err
-	}
-	root, err := commit.Sub(ctx, ".")
+	root, err := s.commit.Sub(ctx, ".")
 	if err != nil {
 		return err
 	}
@@ -160,62 +189,23 @@ func (a *app) verifyTip(ctx context.Context, repo *gitsource.Repository, setting
 
 // loadBranch loads the configs below the hook's paths; a path that is not there
 // holds none.
-func (a *app) loadBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, revision string) ([]controller.Target, error) {
+func (a *app) loadBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, revision string) (*source, []controller.Target, error) {
 	commit, err := repo.Commit(ctx, revision)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	root, err := commit.Sub(ctx, ".")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var paths []string
+	s := &source{repo: repo, commit: commit}
 	for _, p := range settings.Paths {
 		if _, err := fs.Stat(root, p); err == nil {
-			paths = append(paths, p)
+			s.paths = append(s.paths, p)
 		}
 	}
-	return controller.Load(ctx, commit, history(repo), a.selection(paths))
-}
-
-// refuseUnsealed looks at every manifest that a push brings, in whichever of its
-// commits: what is pushed once stays in the repository's history.
-func refuseUnsealed(ctx context.Context, repo *gitsource.Repository, settings hookSettings, u update) error {
-	blobs, err := repo.NewBlobs(ctx, u.new)
-	if err != nil {
-		return err
-	}
-	var faults v1alpha1.Errors
-	for _, blob := range blobs {
-		if blob.Kind != gitsource.Regular || !controller.IsManifestName(blob.Path) || !below(settings.Paths, blob.Path) {
-			continue
-		}
-		data, err := repo.ReadBlob(ctx, blob, maxPushedYAML)
-		if err != nil {
-			return err
-		}
-		_, err = v1alpha1.DecodeFile(blob.Path, data[:min(len(data), v1alpha1.MaxManifestSize+1)])
-		var invalid v1alpha1.Errors
-		if !errors.As(err, &invalid) {
-			continue
-		}
-		for _, fault := range invalid {
-			if strings.HasPrefix(fault.Field, "spec.sealed") {
-				faults = append(faults, fault)
-			}
-		}
-	}
-	if len(faults) > 0 {
-		return faults
-	}
-	return nil
-}
-
-// below reports whether file is one of paths or lies below one of them.
-func below(paths []string, file string) bool {
-	return slices.ContainsFunc(paths, func(p string) bool {
-		return p == "." || p == file || strings.HasPrefix(file, p+"/")
-	})
+	targets, err := a.load(ctx, s)
+	return s, targets, err
 }
 
 func (a *app) postReceiveCommand() *cobra.Command {
@@ -226,6 +216,12 @@ func (a *app) postReceiveCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.postReceive(cmd.Context()) },
 	}
 }
+
+// ownRefs are the refs in which the hooks keep what was applied, and appliedRef is
+// the one of a branch: the last commit of which everything was.
+const ownRefs = "refs/sealift/"
+
+func appliedRef(branch string) string { return ownRefs + "applied/" + branch }
 
 // postReceive applies what a push changed on the branch. Who pushed may be gone by
 // then: it goes on without them, and leaves what it said in the repository too.
@@ -245,19 +241,35 @@ func (a *app) postReceive(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	record, err := os.OpenFile(filepath.Join(repo.GitDir(), "sealift.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
+	record := a.openRecord(filepath.Join(repo.GitDir(), "sealift.log"))
 	defer record.Close()
-	a.Out, a.Err = tolerant{a.Out}, tolerant{a.Err}
-	a.Out = io.MultiWriter(a.Out, record)
-	if err := a.applyBranch(ctx, repo, settings, u); err != nil {
-		fmt.Fprintf(record, "sealift: %v\n", err)
-		return err
+	fmt.Fprintf(record, "%s %s %s\n", a.now().UTC().Format(time.RFC3339), u.ref, u.new)
+	a.Out, a.Err = tolerant{io.MultiWriter(record, tolerant{a.Out})}, tolerant{io.MultiWriter(record, tolerant{a.Err})}
+	if err := a.applyBranch(ctx, repo, settings, u.ref); err != nil {
+		a.report(err)
+		return errReported
 	}
 	return nil
 }
+
+// openRecord opens the file that keeps what the hook said, and begins it anew where
+// it has grown large. A hook that can't keep a record goes on without one.
+func (a *app) openRecord(name string) io.WriteCloser {
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if info, err := os.Stat(name); err == nil && info.Size() > maxRecord {
+		flags |= os.O_TRUNC
+	}
+	file, err := os.OpenFile(name, flags, 0o644)
+	if err != nil {
+		fmt.Fprintf(a.Err, "note: no record is kept in %s\n", printable(name))
+		return nopCloser{io.Discard}
+	}
+	return file
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
 
 // tolerant drops what can't be written.
 type tolerant struct{ w io.Writer }
@@ -267,9 +279,10 @@ func (t tolerant) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// lock waits for the repository's lock: one apply at a time.
+// lock waits for the repository's lock: one apply at a time. Whoever may read the
+// repository can take it, so that users who share it share its lock.
 func (a *app) lock(ctx context.Context, file string) (unlock func(), err error) {
-	l := flock.New(file)
+	l := flock.New(file, flock.SetPermissions(0o644))
 	held, err := l.TryLock()
 	if err == nil && !held {
 		fmt.Fprintln(a.Err, "another push is being applied; waiting for it")
@@ -281,46 +294,46 @@ func (a *app) lock(ctx context.Context, file string) (unlock func(), err error) 
 	return func() { _ = l.Unlock() }, nil
 }
 
-// applyBranch applies the configs that differ between the branch before the push
-// and the branch as it is now: it may have moved on while the lock was waited for,
-// and an older commit must not replace a newer one.
-func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, u update) error {
-	head, err := repo.Resolve(ctx, u.ref)
+// applyBranch applies the configs that differ between the branch as it is now and
+// its last commit of which everything was applied: what an earlier push could not
+// apply is tried again, and a branch that moved on while the lock was waited for is
+// not moved back.
+func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, ref string) error {
+	head, err := repo.Resolve(ctx, ref)
 	if err != nil {
 		return err
 	}
-	targets, err := a.loadBranch(ctx, repo, settings, head)
+	_, targets, err := a.loadBranch(ctx, repo, settings, head)
 	if err != nil {
-		return invalid(err)
+		return err
 	}
-	p := &pass{repo: repo, with: &reconcilers{app: a, sealingKeys: settings.SealingKeys}}
-	before := a.before(ctx, repo, settings, u)
+	applied := a.lastApplied(ctx, repo, settings)
+	var changed []controller.Target
 	for _, t := range targets {
-		if same, known := before[t.Key()]; !known || !t.Same(same) {
-			p.targets = append(p.targets, t)
+		if was, known := applied[t.Key()]; !known || !t.Same(was) {
+			changed = append(changed, t)
 		}
-		delete(before, t.Key())
+		delete(applied, t.Key())
 	}
-	for _, gone := range slices.Sorted(maps.Keys(before)) {
+	for _, gone := range slices.Sorted(maps.Keys(applied)) {
 		fmt.Fprintf(a.Out, "%s: its manifest is gone; the function keeps what it has\n", gone)
 	}
-	if len(p.targets) == 0 {
+	if len(changed) == 0 {
 		fmt.Fprintln(a.Out, "no config changed: nothing to apply")
-		return nil
 	}
-	return a.applyAloud(ctx, p)
+	if err := a.applyAloud(ctx, repo, settings, changed); err != nil {
+		return err
+	}
+	return repo.SetRef(ctx, appliedRef(settings.Branch), head)
 }
 
-// before returns the configs of the branch before the push, by key. Where they
-// can't be had, every config counts as changed.
-func (a *app) before(ctx context.Context, repo *gitsource.Repository, settings hookSettings, u update) map[string]controller.Target {
+// lastApplied returns the configs of the commit that was last applied as a whole, by
+// key. Where they can't be had, every config counts as changed.
+func (a *app) lastApplied(ctx context.Context, repo *gitsource.Repository, settings hookSettings) map[string]controller.Target {
 	known := make(map[string]controller.Target)
-	if u.creates() {
-		return known
-	}
-	targets, err := a.loadBranch(ctx, repo, settings, u.old)
+	_, targets, err := a.loadBranch(ctx, repo, settings, appliedRef(settings.Branch))
 	if err != nil {
-		a.log.DebugContext(ctx, "configs before the push not read", "error", err)
+		a.log.DebugContext(ctx, "what was applied before is not known", "error", err)
 		return known
 	}
 	for _, t := range targets {
@@ -329,17 +342,17 @@ func (a *app) before(ctx context.Context, repo *gitsource.Repository, settings h
 	return known
 }
 
-// applyAloud applies one config after the other, and says of each what was done.
-func (a *app) applyAloud(ctx context.Context, p *pass) error {
+// applyAloud applies one target after the other, and says of each what was done as
+// soon as it is.
+func (a *app) applyAloud(ctx context.Context, repo *gitsource.Repository, settings hookSettings, targets []controller.Target) error {
+	p := a.newPass(repo, settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
 	var failures []error
-	for _, t := range p.targets {
-		result, err := p.applyOne(ctx, t)
+	for _, t := range targets {
+		done, err := a.applyAll(ctx, p, []controller.Target{t})
+		_, _ = a.Out.Write(renderText(done))
 		if err != nil {
 			failures = append(failures, err)
-			continue
 		}
-		_ = renderText(a.Out, resultPlans([]controller.Result{result}))
-		printLive(a.Out, []controller.Result{result})
 	}
 	return errors.Join(failures...)
 }

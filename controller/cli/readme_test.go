@@ -47,7 +47,7 @@ func shell(t *testing.T, section string) string {
 func TestWalkThrough(t *testing.T) {
 	need(t, "aws", "aws")
 	for _, tool := range []string{"bash", "zip", "unzip", "jq", "curl"} {
-		need(t, tool, tool)
+		need(t, "aws", tool) // required with it
 	}
 	dir := filepath.Join(t.TempDir(), "try")
 	// Port 4600 may be in use here.

@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,8 +12,15 @@ import (
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
-// renderer returns the function that prints plans in a format.
-func renderer(format string) (func(io.Writer, []plan.Plan) error, error) {
+// outcome is a plan, and what came of it.
+type outcome struct {
+	plan    plan.Plan
+	applied bool
+	version string // that the alias was moved to; "" if it was not
+}
+
+// renderer returns the function that renders outcomes in a format.
+func renderer(format string) (func([]outcome) []byte, error) {
 	switch format {
 	case "text":
 		return renderText, nil
@@ -24,22 +32,43 @@ func renderer(format string) (func(io.Writer, []plan.Plan) error, error) {
 	return nil, fmt.Errorf("--output %q: not text, json or markdown", format)
 }
 
-var signs = map[plan.Action]string{plan.Add: "+", plan.Change: "~", plan.Remove: "-", plan.Keep: "="}
-
-// renderText prints a plan as a heading and a line an item.
-func renderText(w io.Writer, plans []plan.Plan) error {
-	for _, p := range plans {
-		if _, err := fmt.Fprintf(w, "%s\n", heading(p)); err != nil {
-			return err
+// renderText renders a heading, a line an item, and what was done.
+func renderText(list []outcome) []byte {
+	var b bytes.Buffer
+	for _, o := range list {
+		fmt.Fprintf(&b, "%s\n", heading(o.plan))
+		for _, item := range o.plan.Items {
+			fmt.Fprintf(&b, "  %s %-22s %s\n", sign(item.Action), subject(item), item.Detail)
 		}
-		for _, item := range p.Items {
-			subject := strings.TrimSpace(string(item.Kind) + " " + item.Name)
-			if _, err := fmt.Fprintf(w, "  %s %-22s %s\n", signs[item.Action], subject, item.Detail); err != nil {
-				return err
-			}
+		if o.applied {
+			fmt.Fprintf(&b, "%s: done: %s\n", key(o.plan), o.live())
 		}
 	}
-	return nil
+	return b.Bytes()
+}
+
+func sign(a plan.Action) string {
+	switch a {
+	case plan.Add:
+		return "+"
+	case plan.Remove:
+		return "-"
+	case plan.Keep:
+		return "="
+	}
+	return "~"
+}
+
+func subject(item plan.Item) string { return strings.TrimSpace(string(item.Kind) + " " + item.Name) }
+
+func key(p plan.Plan) string { return p.Want.Config.Namespace + "/" + p.Want.Config.Name }
+
+// live says what is live after an apply.
+func (o outcome) live() string {
+	if o.version == "" {
+		return "$LATEST is applied; without spec.function.alias there is no atomic switch"
+	}
+	return fmt.Sprintf("alias %s names version %s", o.plan.Want.Config.Spec.Function.Alias, o.version)
 }
 
 // heading names the config, its function and its file, and says when there is
@@ -60,67 +89,73 @@ func heading(p plan.Plan) string {
 	case p.InSync():
 		state = "  in sync"
 	}
-	return fmt.Sprintf("%s/%s → lambda %s (%s)  %s @ %.7s%s", c.Namespace, c.Name, p.Want.Consumer(), where, printable(p.Want.File), p.Want.Revision, state)
-}
-
-// planJSON is a plan in JSON: stable, and without any value of a secret.
-type planJSON struct {
-	Config   string      `json:"config"`
-	File     string      `json:"file"`
-	Revision string      `json:"revision"`
-	Region   string      `json:"region"`
-	Function string      `json:"function"`
-	Alias    string      `json:"alias,omitempty"`
-	Version  string      `json:"version,omitempty"`
-	InSync   bool        `json:"inSync"`
-	Suspend  bool        `json:"suspended,omitempty"`
-	Changes  []plan.Item `json:"changes"`
-}
-
-func renderJSON(w io.Writer, plans []plan.Plan) error {
-	list := make([]planJSON, 0, len(plans))
-	for _, p := range plans {
-		c := p.Want.Config
-		j := planJSON{
-			Config: c.Namespace + "/" + c.Name, File: p.Want.File, Revision: p.Want.Revision, Region: p.Want.Region,
-			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, InSync: p.InSync(), Suspend: c.Spec.Suspend,
-			Changes: append([]plan.Item{}, p.Items...),
-		}
-		if p.Observed.Alias != nil {
-			j.Version = p.Observed.Alias.Version
-		}
-		list = append(list, j)
+	revision := cmp.Or(p.Want.Revision, "work tree")
+	if len(revision) >= 40 {
+		revision = revision[:7]
 	}
-	enc := json.NewEncoder(w)
+	return fmt.Sprintf("%s → lambda %s (%s)  %s @ %s%s", key(p), p.Want.Consumer(), where, printable(p.Want.File), revision, state)
+}
+
+// outcomeJSON is an outcome in JSON: stable, and without any value of a secret.
+type outcomeJSON struct {
+	Config    string      `json:"config"`
+	File      string      `json:"file"`
+	Revision  string      `json:"revision,omitempty"` // absent for a work tree with changes
+	Region    string      `json:"region"`
+	Function  string      `json:"function"`
+	Alias     string      `json:"alias,omitempty"`
+	Version   string      `json:"version,omitempty"` // that the alias names now
+	InSync    bool        `json:"inSync"`
+	Suspended bool        `json:"suspended,omitempty"`
+	Applied   bool        `json:"applied"`
+	Changes   []plan.Item `json:"changes"` // to be made, or that were made
+}
+
+func renderJSON(list []outcome) []byte {
+	out := make([]outcomeJSON, 0, len(list))
+	for _, o := range list {
+		c := o.plan.Want.Config
+		j := outcomeJSON{
+			Config: key(o.plan), File: o.plan.Want.File, Revision: o.plan.Want.Revision, Region: o.plan.Want.Region,
+			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, Version: o.version, InSync: o.applied || o.plan.InSync(),
+			Suspended: c.Spec.Suspend, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
+		}
+		if j.Version == "" && o.plan.Observed.Alias != nil {
+			j.Version = o.plan.Observed.Alias.Version
+		}
+		out = append(out, j)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(list)
+	_ = enc.Encode(out) // strings, booleans and slices of them can be encoded
+	return b.Bytes()
 }
 
-// renderMarkdown prints plans for a comment on a pull request.
-func renderMarkdown(w io.Writer, plans []plan.Plan) error {
-	for _, p := range plans {
-		if _, err := fmt.Fprintf(w, "### %s\n\n", markdown(heading(p))); err != nil {
-			return err
+// renderMarkdown renders plans for a comment on a pull request.
+func renderMarkdown(list []outcome) []byte {
+	var b bytes.Buffer
+	for _, o := range list {
+		fmt.Fprintf(&b, "### %s\n\n", markdown(heading(o.plan)))
+		if len(o.plan.Items) > 0 {
+			b.WriteString("| | what | detail |\n| --- | --- | --- |\n")
 		}
-		if len(p.Items) == 0 {
-			continue
+		for _, item := range o.plan.Items {
+			fmt.Fprintf(&b, "| %s | %s | %s |\n", item.Action, markdown(subject(item)), markdown(item.Detail))
 		}
-		fmt.Fprint(w, "| | what | detail |\n| --- | --- | --- |\n")
-		for _, item := range p.Items {
-			subject := strings.TrimSpace(string(item.Kind) + " " + item.Name)
-			if _, err := fmt.Fprintf(w, "| %s | %s | %s |\n", item.Action, markdown(subject), markdown(item.Detail)); err != nil {
-				return err
-			}
+		if o.applied {
+			fmt.Fprintf(&b, "\nDone: %s.\n", markdown(o.live()))
 		}
-		fmt.Fprintln(w)
+		b.WriteString("\n")
 	}
-	return nil
+	return b.Bytes()
 }
 
-var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;", "@", "&#64;", "\n", " ")
-
-func markdown(s string) string { return markdownEscapes.Replace(s) }
+// markdown escapes one line of text, so that it is text and nothing else.
+func markdown(s string) string {
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "<", "&lt;", "@", "&#64;", "\n", " ").Replace(s)
+}
 
 // printable returns a file name for one line of text, quoted if it has to be.
 func printable(name string) string {

@@ -4,51 +4,97 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/awskms"
-	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/gitsource"
 )
 
-// history adapts a repository to controller.History.
-func history(repo *gitsource.Repository) controller.History {
-	return func(ctx context.Context, revision string) (controller.Commit, error) {
-		return repo.Commit(ctx, revision)
-	}
+// sourceFlags say which commit diff and apply read: that of the work tree, or of a
+// branch of another repository.
+type sourceFlags struct {
+	repo   string
+	branch string
+	paths  []string // --path, in the repository
 }
 
-// selection returns what Load needs, for paths of the commit.
-func (a *app) selection(paths []string) controller.Selection {
-	return controller.Selection{
-		Paths:  paths,
-		Region: a.aws.Region,
-		DefaultRegion: func(ctx context.Context) (string, error) {
-			cfg, err := a.aws.config(ctx, "")
-			return cfg.Region, err
-		},
-	}
+func (f *sourceFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.repo, "repo", "", "read a branch of the repository at `URL`: a folder, file://, https:// or ssh://")
+	cmd.Flags().StringVar(&f.branch, "branch", "", "with --repo: the `branch`; default: the one that its HEAD names")
+	cmd.Flags().StringArrayVar(&f.paths, "path", nil, "with --repo: a `path` of manifests in it; may be given again; default: all")
 }
 
-// invalid adds to an error about manifests that they can be checked offline.
-func invalid(err error) error {
-	var faults v1alpha1.Errors
-	if errors.As(err, &faults) {
-		return hint(err, "mend the manifests, check them with `sealift verify`, and commit")
+// check refuses what does not go together.
+func (f *sourceFlags) check(arguments []string) error {
+	switch {
+	case f.repo == "" && (f.branch != "" || len(f.paths) > 0):
+		return errors.New("--branch and --path go with --repo")
+	case f.repo != "" && len(arguments) > 0:
+		return errors.New("PATH is of this work tree; with --repo give --path")
 	}
-	return err
+	return nil
+}
+
+// source is an open repository and where in it the manifests are.
+type source struct {
+	repo   *gitsource.Repository
+	commit *gitsource.Commit
+	paths  []string
+}
+
+// openRemote opens the branch that the flags name.
+func (f *sourceFlags) openRemote(ctx context.Context) (*source, error) {
+	repo, revision, err := gitsource.Fetch(ctx, f.repo, f.branch)
+	if err != nil {
+		return nil, err
+	}
+	commit, err := repo.Commit(ctx, revision)
+	if err != nil {
+		return nil, errors.Join(err, repo.Close())
+	}
+	paths := f.paths
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	return &source{repo: repo, commit: commit, paths: paths}, nil
+}
+
+// openLocal opens the work tree that the first of arguments lies in, and reads from
+// it what read gives.
+func openLocal(ctx context.Context, arguments []string, read func(*gitsource.Repository) (*gitsource.Commit, error)) (*source, error) {
+	if len(arguments) == 0 {
+		arguments = []string{"."}
+	}
+	dir := arguments[0]
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	repo, err := gitsource.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{repo: repo}
+	if s.paths, err = inRepository(repo, arguments); err == nil {
+		s.commit, err = read(repo)
+	}
+	if err != nil {
+		return nil, errors.Join(err, repo.Close())
+	}
+	return s, nil
 }
 
 // inRepository turns paths of the command line into paths of repo's commits. All
 // lie in repo's work tree.
 func inRepository(repo *gitsource.Repository, paths []string) ([]string, error) {
 	if repo.Root() == "" {
-		return nil, hint(errors.New("the repository has no work tree"), "run this in a clone; a bare repository is applied by its hooks")
+		return nil, hint(errors.New("the repository has no work tree"), "name it with --repo")
 	}
 	relative := make([]string, 0, len(paths))
 	for _, p := range paths {
@@ -70,49 +116,52 @@ func inRepository(repo *gitsource.Repository, paths []string) ([]string, error) 
 	return relative, nil
 }
 
-// openWorkTree opens the repository that the first of paths lies in.
-func openWorkTree(ctx context.Context, paths []string) (*gitsource.Repository, error) {
-	dir := paths[0]
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		dir = filepath.Dir(dir)
+// load loads the configs of a source.
+func (a *app) load(ctx context.Context, s *source) ([]controller.Target, error) {
+	history := func(ctx context.Context, revision string) (controller.Commit, error) {
+		return s.repo.Commit(ctx, revision)
 	}
-	return gitsource.Open(ctx, dir)
+	defaultRegion := func(ctx context.Context) (string, error) {
+		cfg, err := a.aws.config(ctx, "")
+		return cfg.Region, err
+	}
+	targets, err := controller.Load(ctx, s.commit, history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: defaultRegion})
+	var faults v1alpha1.Errors
+	if errors.As(err, &faults) {
+		return nil, hint(err, "mend the manifests, and check them with `sealift verify`")
+	}
+	return targets, err
 }
 
-// reconcilers makes one Reconciler a region, with the same keys and options.
-type reconcilers struct {
-	app         *app
-	sealingKeys []string
-	unfenced    bool
-	made        map[string]*controller.Reconciler
+// loadSome is load, where no config at all is an error.
+func (a *app) loadSome(ctx context.Context, s *source) ([]controller.Target, error) {
+	targets, err := a.load(ctx, s)
+	if err == nil && len(targets) == 0 {
+		err = hint(fmt.Errorf("no SealedConfig in %s", strings.Join(s.paths, ", ")), "make one with `sealift seal -f FILE NAME`")
+	}
+	return targets, err
 }
 
-func (r *reconcilers) in(ctx context.Context, region string) (*controller.Reconciler, error) {
-	if made := r.made[region]; made != nil {
-		return made, nil
-	}
-	cfg, err := r.app.aws.config(ctx, region)
+// uncommitted returns the files that differ from HEAD and take part in what is
+// applied: manifests below paths, settings, and everything in package folders.
+func uncommitted(ctx context.Context, s *source, targets []controller.Target) ([]string, error) {
+	dirty, err := s.repo.Dirty(ctx)
 	if err != nil {
 		return nil, err
 	}
-	functions := awslambda.New(cfg, awslambda.Options{Unfenced: r.unfenced})
-	made := controller.New(controller.Options{
-		Observer: functions, Writer: functions, Releaser: functions, Keys: awskms.New(cfg),
-		SealingKeys: r.sealingKeys, Rand: r.app.rand, Now: r.app.now, Log: r.app.log,
-	})
-	if r.made == nil {
-		r.made = make(map[string]*controller.Reconciler)
+	var packages []string
+	for _, t := range targets {
+		packages = append(packages, t.PackageDir())
 	}
-	r.made[region] = made
-	return made, nil
+	return slices.DeleteFunc(dirty, func(file string) bool {
+		isManifest := below(s.paths, file) && (controller.IsManifestName(file) || slices.Contains(s.paths, file))
+		return !isManifest && path.Base(file) != controller.SettingsFile && !below(packages, file)
+	}), nil
 }
 
-// workTreeSettings returns the settings of the user's own work tree, whose sealing
-// keys a person trusts.
-func workTreeSettings(repo *gitsource.Repository, dir string) (controller.Settings, error) {
-	settings, _, err := controller.FindSettings(os.DirFS(repo.Root()), dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return settings, err
+// below reports whether file is one of paths or lies below one of them.
+func below(paths []string, file string) bool {
+	return slices.ContainsFunc(paths, func(p string) bool {
+		return p == "." || p == file || strings.HasPrefix(file, p+"/")
+	})
 }

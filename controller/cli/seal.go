@@ -50,6 +50,7 @@ credentials and no network; with a symmetric key it is a call of KMS.`,
 	cmd.Flags().StringVarP(&f.file, "file", "f", "", "manifest `FILE`")
 	cmd.Flags().StringVar(&f.fromFile, "from-file", "", "`file` whose bytes are the value")
 	f.manifest.register(cmd.Flags())
+	a.aws.register(cmd.Flags())
 	cmd.SetFlagErrorFunc(quietFlagError)
 	return cmd
 }
@@ -114,7 +115,7 @@ func (a *app) afterSealing(file string, others v1alpha1.Errors) {
 		fmt.Fprintf(a.Err, "note: other values in %s have faults; see them with: sealift verify %s\n", printable(file), printable(file))
 		return
 	}
-	fmt.Fprintf(a.Err, "next: commit %s, then see what it changes with: sealift diff %s\n", printable(file), printable(file))
+	fmt.Fprintf(a.Err, "next: see what %s changes with: sealift diff %s; then commit it\n", printable(file), printable(file))
 }
 
 // sealingKey is a configured sealing key, with its public part where values are

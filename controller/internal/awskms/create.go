@@ -65,7 +65,12 @@ func (c *Client) create(ctx context.Context, spec Spec) (Key, error) {
 	key := Key{ARN: aws.ToString(out.KeyMetadata.Arn), Offline: spec.Offline, State: string(out.KeyMetadata.KeyState)}
 	_, err = c.api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(spec.Alias), TargetKeyId: aws.String(key.ARN)})
 	if err != nil {
-		return Key{}, classify("CreateAlias", spec.Alias, err)
+		err := classify("CreateAlias", spec.Alias, err)
+		var failed *Error
+		if errors.As(err, &failed) {
+			failed.Fix = fmt.Sprintf("the key %s was created and has no alias yet: aws kms create-alias --alias-name %s --target-key-id %s", key.ARN, spec.Alias, key.ARN)
+		}
+		return Key{}, err
 	}
 	return key, nil
 }

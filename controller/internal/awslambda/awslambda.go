@@ -59,7 +59,7 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 		return plan.Observed{}, err
 	}
 	if obs.Latest.RevisionID == "" && !c.unfenced {
-		return plan.Observed{}, &Error{Operation: "GetFunction", Function: function, Code: "Unfenced", Cause: "the endpoint answers no RevisionId, so another writer's work could be lost unseen",
+		return plan.Observed{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Code: "Unfenced", Cause: "the endpoint answers no RevisionId, so another writer's work could be lost unseen",
 			Fix: "use AWS or `sealift local-aws`; for an emulator without RevisionId add --unfenced"}
 	}
 	if alias == "" {
@@ -100,7 +100,7 @@ func (c *Client) configuration(ctx context.Context, function, qualifier string) 
 		return plan.Configuration{}, c.classify("GetFunction", function, err)
 	}
 	if out.Configuration == nil {
-		return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Cause: "the answer has no Configuration"}
+		return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Cause: "the answer has no Configuration"}
 	}
 	conf := fromAPI(out.Configuration)
 	if out.Code != nil {
@@ -138,20 +138,23 @@ const (
 // settled reads a version until neither it nor an update of it is in progress. A
 // status that is not known is waited for as well, and in the end refused.
 func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		conf, err := c.configuration(ctx, function, qualifier)
+		conf, err := c.configuration(patient, function, qualifier)
 		if err != nil || isSettled(conf) {
 			return conf, err
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-patient.Done():
 			timer.Stop()
-			return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Code: "NotSettled",
-				Cause: fmt.Sprintf("still in the state %s, update %s: %v", conf.State, conf.LastUpdateStatus, context.Cause(ctx)),
+			if ctx.Err() != nil {
+				return plan.Configuration{}, fmt.Errorf("wait for %s: %w", function, ctx.Err())
+			}
+			return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Code: "NotSettled",
+				Cause: fmt.Sprintf("after %s still in the state %q, last update %q", patience, conf.State, conf.LastUpdateStatus),
 				Fix:   "see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
 		}
 	}

@@ -296,7 +296,7 @@ func TestUnfenced(t *testing.T) {
 			if unfenced && err != nil {
 				f.t.Errorf("unfenced: %v", err)
 			}
-			if want := "lambda GetFunction of hello: the endpoint answers no RevisionId, so another writer's work could be lost unseen"; !unfenced && (err == nil || err.Error() != want) {
+			if want := "lambda GetFunction of hello in us-east-2: the endpoint answers no RevisionId, so another writer's work could be lost unseen"; !unfenced && (err == nil || err.Error() != want) {
 				f.t.Errorf("%v, want %s", err, want)
 			}
 		})
@@ -313,7 +313,7 @@ func TestNotSettled(t *testing.T) {
 		}
 		started := time.Now()
 		_, err := f.client.Observe(f.t.Context(), "hello", "")
-		want := "lambda GetFunction of hello: still in the state Levitating, update : context deadline exceeded"
+		want := `lambda GetFunction of hello in us-east-2: after 10m0s still in the state "Levitating", last update ""`
 		if err == nil || err.Error() != want || time.Since(started) != 10*time.Minute {
 			f.t.Errorf("after %s: %v, want %s", time.Since(started), err, want)
 		}

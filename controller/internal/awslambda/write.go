@@ -60,7 +60,7 @@ func (c *Client) UpdateEnvironment(ctx context.Context, conf plan.Configuration,
 func (c *Client) updated(ctx context.Context, operation, function string) (plan.Configuration, error) {
 	conf, err := c.settled(ctx, function, "")
 	if err == nil && conf.LastUpdateStatus == string(types.LastUpdateStatusFailed) {
-		err = &Error{Operation: operation, Function: function, Code: "UpdateFailed", Cause: "Lambda took the update and then failed it; what was live before still is",
+		err = &Error{Operation: operation, Function: function, Region: c.region, Code: "UpdateFailed", Cause: "Lambda took the update and then failed it; what was live before still is",
 			Fix: "see LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
 	}
 	return conf, err
@@ -88,7 +88,7 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		return "", err
 	}
 	if published.State == string(types.StateFailed) {
-		return "", &Error{Operation: "PublishVersion", Function: conf.Name, Code: "VersionFailed", Cause: fmt.Sprintf("version %s is in the state Failed", version),
+		return "", &Error{Operation: "PublishVersion", Function: conf.Name, Region: c.region, Code: "VersionFailed", Cause: fmt.Sprintf("version %s is in the state Failed", version),
 			Fix: fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version)}
 	}
 	if published.CodeSHA256 != conf.CodeSHA256 || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {

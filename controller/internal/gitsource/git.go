@@ -24,6 +24,9 @@ type program struct {
 	file string
 	dir  string
 	env  []string
+
+	// ownHooks lets the configuration say where hooks are. Otherwise there are none.
+	ownHooks bool
 }
 
 // findGit returns the absolute path of the git program. A git in the current folder is not taken.
@@ -42,7 +45,11 @@ type call struct {
 }
 
 func (p program) command(ctx context.Context, c call) (*exec.Cmd, *messages) {
-	args := append([]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"}, c.args...)
+	args := []string{"-c", "core.fsmonitor=false"}
+	if !p.ownHooks {
+		args = append(args, "-c", "core.hooksPath=/dev/null")
+	}
+	args = append(args, c.args...)
 	cmd := exec.CommandContext(ctx, p.file, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.WaitDelay = p.dir, p.env, c.stdin, stopGrace
 	stderr := &messages{}

@@ -18,21 +18,30 @@ const MaxNewObjects = 500_000
 // NewBlobs returns the blobs that revision reaches and no existing ref, nor HEAD, does, at every path where a new commit puts
 // them, sorted by path and then by id. In pre-receive the refs are still the old ones, so these are the blobs that the
 // push brings, those of commits in the middle included. A blob that is already in the repository and only moves is not
-// new. The error wraps [ErrNotFound] when there is no such revision.
-func (r *Repository) NewBlobs(ctx context.Context, revision string) ([]File, error) {
-	id, err := r.Resolve(ctx, revision)
-	if err != nil {
-		return nil, err
+// new. The error wraps [ErrNotFound] when there is no such revision. A revision that is not a commit, as the tag of a
+// blob, brings what it is or holds.
+func (r *Repository) NewBlobs(ctx context.Context, revisions ...string) ([]File, error) {
+	tips := make([]string, 0, len(revisions))
+	for _, revision := range revisions {
+		if !validID(revision) {
+			id, err := r.Resolve(ctx, revision)
+			if err != nil {
+				return nil, err
+			}
+			revision = id
+		}
+		tips = append(tips, revision)
 	}
-	files, err := r.newBlobs(ctx, id)
+	slices.Sort(tips)
+	files, err := r.newBlobs(ctx, slices.Compact(tips))
 	if err != nil {
-		return nil, fmt.Errorf("list new blobs of %s: %w", id[:shortID], err)
+		return nil, fmt.Errorf("list new blobs: %w", err)
 	}
 	return files, nil
 }
 
-func (r *Repository) newBlobs(ctx context.Context, id string) ([]File, error) {
-	ids, err := r.newObjects(ctx, id)
+func (r *Repository) newBlobs(ctx context.Context, tips []string) ([]File, error) {
+	ids, err := r.newObjects(ctx, tips)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
@@ -52,10 +61,10 @@ func (r *Repository) newBlobs(ctx context.Context, id string) ([]File, error) {
 
 // newObjects returns the ids that rev-list finds, a line each. Their paths are left out: rev-list names one path of an
 // object that has several, and cuts it at a newline.
-func (r *Repository) newObjects(ctx context.Context, id string) ([]string, error) {
+func (r *Repository) newObjects(ctx context.Context, tips []string) ([]string, error) {
 	var ids []string
-	args := []string{"rev-list", "--objects", "--no-object-names", id, "--not", "--all"}
-	err := r.git.stream(ctx, call{args: args}, func(out *bufio.Reader) error {
+	ask := call{args: []string{"rev-list", "--objects", "--no-object-names", "--stdin", "--not", "--all"}, stdin: lines(tips)}
+	err := r.git.stream(ctx, ask, func(out *bufio.Reader) error {
 		return eachLine(out, func(line string) error {
 			if !validID(line) {
 				return errors.New("git rev-list: unexpected answer")

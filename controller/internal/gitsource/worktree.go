@@ -57,11 +57,11 @@ func (r *Repository) workTree(ctx context.Context) (*Commit, error) {
 // beside returns a git that has an index and an object folder of its own, to begin with a copy of the repository's index
 // and its objects as alternates.
 func (r *Repository) beside(ctx context.Context) (program, error) {
-	index, err := r.gitPath(ctx, "index")
+	index, err := gitPath(ctx, r.git, "index")
 	if err != nil {
 		return program{}, err
 	}
-	objects, err := r.gitPath(ctx, "objects")
+	objects, err := gitPath(ctx, r.git, "objects")
 	if err != nil {
 		return program{}, err
 	}
@@ -92,16 +92,15 @@ func (r *Repository) beside(ctx context.Context) (program, error) {
 	return git, nil
 }
 
-// gitPath returns where the repository keeps one of its own files, which differs between the work trees of one
-// repository.
-func (r *Repository) gitPath(ctx context.Context, name string) (string, error) {
-	out, err := r.git.output(ctx, maxAnswer, "rev-parse", "--git-path", name)
+// gitPath returns where a repository keeps one of its own files, which differs between the work trees of one repository.
+func gitPath(ctx context.Context, git program, name string) (string, error) {
+	out, err := git.output(ctx, maxAnswer, "rev-parse", "--git-path", name)
 	if err != nil {
 		return "", err
 	}
 	file := strings.TrimSuffix(string(out), "\n")
 	if !filepath.IsAbs(file) {
-		file = filepath.Join(r.git.dir, file)
+		file = filepath.Join(git.dir, file)
 	}
 	return file, nil
 }

@@ -35,10 +35,9 @@ func TestParseMarkerRefuses(t *testing.T) {
 	tests := map[string]string{
 		"":                             "marker: 1 fields where there are 9",
 		"hello":                        "marker: 1 fields where there are 9",
-		"1.a.b.c": "marker: 4 fields where there are 9",
-		field(8, "payments"): "marker: config is not a namespace and a name",
-		field(8, "payments/hello
-"): "marker: config is not a namespace and a name",
+		"1.a.b.c":                      "marker: 4 fields where there are 9",
+		field(8, "payments"):           "marker: config is not a namespace and a name",
+		field(8, "payments/hello\n"):   "marker: config is not a namespace and a name",
 		field(1, "short"):              "marker: bundle id is out of form",
 		field(2, "short"):              "marker: source: not the base64url of a SHA-256",
 		field(3, ""):                   "marker: code: not the base64url of a SHA-256",
