@@ -3,13 +3,10 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,42 +58,22 @@ func startMoto(t *testing.T) string {
 	}
 }
 
-// moto is a work tree and a moto_server.
+// moto is a site whose AWS is a moto_server.
 type moto struct {
-	t    *testing.T
-	dir  string
-	env  []string
+	site
 	conf aws.Config
 }
 
-func newMoto(t *testing.T) *moto {
+func newMoto(t *testing.T) moto {
 	url := startMoto(t)
-	m := &moto{t: t, dir: t.TempDir(), conf: aws.Config{
+	return moto{newSite(t, url), aws.Config{
 		Region: "us-east-2", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}}
-	m.env = append(os.Environ(), "HOME="+m.dir, "AWS_ENDPOINT_URL="+url, "AWS_REGION=us-east-2", "AWS_DEFAULT_REGION=us-east-2", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-		"AWS_EC2_METADATA_DISABLED=true", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com")
-	return m
-}
-
-// run runs a command line, whose exit status has to be the given one.
-func (m *moto) run(status int, stdin, line string, more ...string) string {
-	m.t.Helper()
-	args := append(strings.Fields(line), more...)
-	cmd := exec.CommandContext(m.t.Context(), args[0], args[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdin = m.dir, m.env, strings.NewReader(stdin)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != status {
-		m.t.Fatalf("%s: %v\n%s", line, err, out)
-	}
-	return string(out)
 }
 
 // sealingKey makes a symmetric sealing key: moto's RSA keys open nothing that was
 // encrypted with their public part.
-func (m *moto) sealingKey() string {
+func (m moto) sealingKey() string {
 	m.t.Helper()
 	out, err := kms.NewFromConfig(m.conf).CreateKey(m.t.Context(), &kms.CreateKeyInput{KeySpec: types.KeySpecSymmetricDefault, KeyUsage: types.KeyUsageTypeEncryptDecrypt})
 	if err != nil {
@@ -105,19 +82,20 @@ func (m *moto) sealingKey() string {
 	return *out.KeyMetadata.Arn
 }
 
-func (m *moto) createFunction() {
+func (m moto) createFunction() {
 	m.t.Helper()
 	code, err := bootstrapZip()
-	if err = errors.Join(err, os.WriteFile(filepath.Join(m.dir, "hello.zip"), code, 0o644)); err != nil {
+	if err != nil {
 		m.t.Fatal(err)
 	}
+	m.write("hello.zip", string(code))
 	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	m.run(0, "", "aws iam create-role --role-name hello --assume-role-policy-document", trust)
 	m.run(0, "", "aws lambda create-function --function-name hello --runtime provided.al2023 --handler bootstrap --role arn:aws:iam::123456789012:role/hello --zip-file fileb://hello.zip --environment Variables={FOREIGN=kept}")
 }
 
 // live returns the version and environment that the alias names.
-func (m *moto) live() (version, codeSHA256 string, env map[string]string) {
+func (m moto) live() (version, codeSHA256 string, env map[string]string) {
 	m.t.Helper()
 	out, err := lambda.NewFromConfig(m.conf).GetFunction(m.t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("hello"), Qualifier: aws.String("live")})
 	if err != nil {
@@ -133,15 +111,7 @@ func TestMoto(t *testing.T) {
 	need(t, "aws", "aws")
 	m := newMoto(t)
 	m.createFunction()
-	m.run(0, "", "git init -q -b main .")
-	m.run(0, "", "sealift keys create")
-	m.run(0, "", "sealift init --sealing-key "+m.sealingKey())
-	m.run(0, "moto-canary-1", "sealift seal -f manifests/hello.yaml --namespace payments --name hello --function hello --alias live TOKEN")
-	if err := errors.Join(os.MkdirAll(filepath.Join(m.dir, "functions/hello"), 0o755), os.WriteFile(filepath.Join(m.dir, "functions/hello/bootstrap"), []byte("#!/bin/sh\n"), 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	m.run(0, "", "git add functions manifests .sealift.yaml")
-	m.run(0, "", "git commit -qm one")
+	m.settle("--sealing-key", m.sealingKey())
 
 	if out := m.run(2, "", "sealift apply"); !strings.Contains(out, "the endpoint answers no RevisionId") || !strings.Contains(out, "hint: ") {
 		t.Errorf("fenced apply: %s", out)
@@ -156,7 +126,7 @@ func TestMoto(t *testing.T) {
 		t.Errorf("second apply: %s", out)
 	}
 
-	m.run(0, "moto-canary-2", "sealift seal -f manifests/hello.yaml TOKEN")
+	m.run(0, "site-canary-2", "sealift seal -f manifests/hello.yaml TOKEN")
 	m.run(0, "", "git commit -qam two")
 	if out := m.run(1, "", "sealift diff --unfenced"); !strings.Contains(out, "~ secret TOKEN           changed (value hidden)") {
 		t.Errorf("diff: %s", out)
@@ -167,7 +137,7 @@ func TestMoto(t *testing.T) {
 		t.Errorf("version %s → %s, package or marker kept", version, version2)
 	}
 	everything := fmt.Sprint(m.run(0, "", "aws lambda list-versions-by-function --function-name hello"))
-	if holds([]byte(everything), "moto-canary") {
+	if holds([]byte(everything), "site-canary") {
 		t.Error("a plaintext is in what Lambda answers")
 	}
 }

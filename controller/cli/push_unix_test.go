@@ -5,9 +5,8 @@ package cli_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,52 +41,17 @@ func TestApplySurvivesThePushersDisconnect(t *testing.T) {
 	}))
 	t.Cleanup(web.Close)
 
-	dir := t.TempDir()
-	command := func(line string) *exec.Cmd {
-		fields := strings.Fields(line)
-		cmd := exec.CommandContext(t.Context(), fields[0], fields[1:]...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "HOME="+dir, "AWS_ENDPOINT_URL="+web.URL, "AWS_REGION=us-east-2", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-			"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com")
-		return cmd
-	}
-	run := func(stdin, line string) string {
-		t.Helper()
-		cmd := command(line)
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%s: %v\n%s", line, err, out)
-		}
-		return string(out)
-	}
+	s := newSite(t, web.URL)
 	api := lambda.New(lambda.Options{Region: "us-east-2", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
 	if err := create(api, "hello", nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "functions/hello"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "functions/hello/bootstrap"), []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	run("", "git init -q -b main .")
-	run("", "git init -q --bare -b main repo.git")
-	run("", "sealift keys create")
-	run("", "sealift init")
-	run("value", "sealift seal -f manifests/hello.yaml --namespace payments --name hello --function hello --alias live TOKEN")
-	key := strings.Fields(run("", "sealift keys list"))
-	arn := ""
-	for _, field := range key {
-		if arn == "" && strings.HasPrefix(field, "arn:") {
-			arn = field
-		}
-	}
-	run("", "sealift hook install repo.git --path manifests --sealing-key "+arn)
-	run("", "git add functions manifests .sealift.yaml sealift-sealing.pem")
-	run("", "git commit -qm one")
+	s.settle()
+	s.run(0, "", "git init -q --bare -b main repo.git")
+	arn := regexp.MustCompile(`arn:aws:kms\S+`).FindString(s.run(0, "", "sealift keys list")) // the sealing key is the first
+	s.run(0, "", "sealift hook install repo.git --path manifests --sealing-key "+arn)
 
-	push := command("git push -q repo.git main")
+	push := s.command("git push -q repo.git main")
 	push.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := push.Start(); err != nil {
 		t.Fatal(err)
@@ -103,8 +67,8 @@ func TestApplySurvivesThePushersDisconnect(t *testing.T) {
 	wait(t, released, "the alias")
 
 	// The hook ends, and with it its lock.
-	hook := command("sealift hook post-receive")
-	hook.Dir, hook.Stdin = filepath.Join(dir, "repo.git"), strings.NewReader(strings.Repeat("0", 40)+" "+strings.TrimSpace(run("", "git rev-parse HEAD"))+" refs/heads/main\n")
+	hook := s.command("sealift hook post-receive")
+	hook.Dir, hook.Stdin = filepath.Join(s.dir, "repo.git"), strings.NewReader(strings.Repeat("0", 40)+" "+strings.TrimSpace(s.run(0, "", "git rev-parse HEAD"))+" refs/heads/main\n")
 	if out, err := hook.CombinedOutput(); err != nil || !strings.Contains(string(out), "no config changed") {
 		t.Errorf("the next apply: %v\n%s", err, out)
 	}

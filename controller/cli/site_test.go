@@ -1,0 +1,72 @@
+package cli_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// site is a folder in which commands run against an AWS endpoint, with nothing of the
+// developer's own git and AWS configuration.
+type site struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func newSite(t *testing.T, endpoint string) site {
+	dir := t.TempDir()
+	return site{t: t, dir: dir, env: append(os.Environ(), "HOME="+dir, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION=us-east-2", "AWS_DEFAULT_REGION=us-east-2",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com")}
+}
+
+// command prepares a command line, whose fields hold no spaces, and more arguments.
+func (s site) command(line string, more ...string) *exec.Cmd {
+	fields := append(strings.Fields(line), more...)
+	cmd := exec.CommandContext(s.t.Context(), fields[0], fields[1:]...)
+	cmd.Dir, cmd.Env = s.dir, s.env
+	return cmd
+}
+
+// run runs a command line, whose exit status has to be the given one, and returns
+// what it printed.
+func (s site) run(status int, stdin, line string, more ...string) string {
+	s.t.Helper()
+	cmd := s.command(line, more...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != status {
+		s.t.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	return string(out)
+}
+
+// write writes a file that may be run.
+func (s site) write(name, content string) {
+	s.t.Helper()
+	full := filepath.Join(s.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o755), os.WriteFile(full, []byte(content), 0o755)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// settle makes keys and settings, and commits a config of the function hello with
+// one secret.
+func (s site) settle(initArgs ...string) {
+	s.t.Helper()
+	s.write("functions/hello/bootstrap", "#!/bin/sh\n")
+	s.run(0, "", "git init -q -b main .")
+	s.run(0, "", "sealift keys create")
+	s.run(0, "", "sealift init", initArgs...)
+	s.run(0, "site-canary-1", "sealift seal -f manifests/hello.yaml --namespace payments --name hello --function hello --alias live TOKEN")
+	s.run(0, "", "git add functions manifests .sealift.yaml")
+	if _, err := os.Stat(filepath.Join(s.dir, "sealift-sealing.pem")); err == nil {
+		s.run(0, "", "git add sealift-sealing.pem")
+	}
+	s.run(0, "", "git commit -qm one")
+}
