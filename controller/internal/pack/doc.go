@@ -2,8 +2,8 @@
 //
 // A package is deterministic: the same tree, exclusions and added file give the same bytes, whatever the machine, the
 // time, the checkout or the file system's order. Entries are sorted by the bytes of their names, carry one fixed date,
-// one of two modes and no extra fields. Compressed bytes are those of the compress/flate of the Go release that sealift
-// was built with; another release may compress differently, which changes the SHA-256 but not what Lambda unpacks.
+// one of two modes and no extra fields. They are compressed by a pinned module and not by the standard library, whose
+// output may change with the Go release: two builds of one sealift give one CodeSha256.
 //
 // Exclusions are matched by this package's own reading of gitignore(5), tested against git itself. The matcher of
 // go-git was not taken: it lets a negated folder bring back files that a pattern for names excludes, takes dir/** for

@@ -3,13 +3,14 @@ package pack
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // Limits of a package, from https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html ("Deployment
@@ -142,6 +143,9 @@ func write(tree fs.FS, files []entry) (Package, error) {
 	}, nil
 }
 
+// level is the Deflate level of every entry.
+const level = 6
+
 // writer writes entries one after the other, compressing each in memory first, so that its header can carry the sizes
 // and the checksum instead of a data descriptor after it.
 type writer struct {
@@ -154,7 +158,7 @@ type writer struct {
 func newWriter(out *bytes.Buffer) (*writer, error) {
 	w := &writer{zip: zip.NewWriter(out), out: out}
 	var err error
-	w.compressor, err = flate.NewWriter(&w.compressed, flate.DefaultCompression)
+	w.compressor, err = flate.NewWriter(&w.compressed, level)
 	return w, err
 }
 
