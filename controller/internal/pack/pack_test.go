@@ -162,7 +162,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 	tree := sample()
 	var long strings.Builder
 	for i := range 60_000 {
-		fmt.Fprintf(&long, "line %d of %x\n", i, i*i%977)
+		fmt.Fprintf(&long, "line %d of %x\n", i, uint64(i)*uint64(i)%977)
 	}
 	tree["long.txt"] = &fstest.MapFile{Data: []byte(long.String()), Mode: 0o644}
 	const golden = "rRFiISoWIZKVSoeMpWTLGHCZcYrdqINuS0RtuCKOJ6c="
