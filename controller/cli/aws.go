@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 	"github.com/spf13/pflag"
 )
 
@@ -24,9 +26,30 @@ func (f *awsFlags) register(flags *pflag.FlagSet) {
 }
 
 // config returns the SDK's configuration for a region, or for the one of the
-// default chain where region is "".
+// default chain where region is "". That there are credentials is certain then.
 func (f *awsFlags) config(ctx context.Context, region string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
+	cfg, err := f.load(ctx, region)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		if ctx.Err() != nil {
+			return aws.Config{}, ctx.Err()
+		}
+		return aws.Config{}, hint(errors.New("no usable AWS credentials were found"), "see what `aws sts get-caller-identity` says; set AWS_PROFILE or --profile, or log in")
+	}
+	return cfg, nil
+}
+
+// defaultRegion returns the region of the default chain. It asks nothing of AWS.
+func (f *awsFlags) defaultRegion(ctx context.Context) (string, error) {
+	cfg, err := f.load(ctx, "")
+	return cfg.Region, err
+}
+
+func (f *awsFlags) load(ctx context.Context, region string) (aws.Config, error) {
+	// What the SDK logs by itself is no part of a command's output.
+	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if region != "" {
 		options = append(options, config.WithRegion(region))
 	}
@@ -41,7 +64,7 @@ func (f *awsFlags) config(ctx context.Context, region string) (aws.Config, error
 		return aws.Config{}, hint(fmt.Errorf("load the AWS configuration: %w", err), "check AWS_PROFILE and ~/.aws/config")
 	}
 	if cfg.Region == "" {
-		return aws.Config{}, hint(fmt.Errorf("no AWS region is set"), "set one: --region, AWS_REGION, or region in .sealift.yaml")
+		return aws.Config{}, hint(errors.New("no AWS region is set"), "set one: --region, AWS_REGION, or region in .sealift.yaml")
 	}
 	return cfg, nil
 }

@@ -121,11 +121,7 @@ func (a *app) load(ctx context.Context, s *source) ([]controller.Target, error) 
 	history := func(ctx context.Context, revision string) (controller.Commit, error) {
 		return s.repo.Commit(ctx, revision)
 	}
-	defaultRegion := func(ctx context.Context) (string, error) {
-		cfg, err := a.aws.config(ctx, "")
-		return cfg.Region, err
-	}
-	targets, err := controller.Load(ctx, s.commit, history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: defaultRegion})
+	targets, err := controller.Load(ctx, s.commit, history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion})
 	var faults v1alpha1.Errors
 	if errors.As(err, &faults) {
 		return nil, hint(err, "mend the manifests, and check them with `sealift verify`")
