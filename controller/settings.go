@@ -30,7 +30,7 @@ type Settings struct {
 	// Region is that of functions whose config names none.
 	Region string `json:"region,omitempty"`
 
-	lines map[string]int
+	line func(field string) int
 }
 
 // SealingKey is a KMS key that values are sealed with.
@@ -50,9 +50,14 @@ func (s Settings) ARNs() []string {
 	return arns
 }
 
-// Line returns the line of a field such as sealingKeys[0].publicKey, and 0 if the
-// file does not have it or the Settings come from no file.
-func (s Settings) Line(field string) int { return s.lines[field] }
+// Line returns the line of a field such as sealingKeys[0].publicKey, or of the
+// nearest one that encloses it, and 0 if the Settings come from no file.
+func (s Settings) Line(field string) int {
+	if s.line == nil {
+		return 0
+	}
+	return s.line(field)
+}
 
 // FindSettings reads the nearest settings file upward from dir, a slash-separated
 // folder of root. It returns the zero Settings and "" where there is none, and
@@ -74,20 +79,24 @@ func FindSettings(root fs.FS, dir string) (Settings, string, error) {
 	}
 }
 
-// ParseSettings decodes and checks a settings file of at most 64 KiB: one YAML
-// mapping of the known fields, without anchors, aliases, merge keys, tags and
-// repeated names, as manifests are. It returns all faults as v1alpha1.Errors, which
-// quote no value. file is only used in them.
+// ParseSettings decodes and checks a settings file of at most 64 KiB, as strictly as
+// a manifest. It returns all faults as v1alpha1.Errors, which quote no value. file is
+// only used in them.
 func ParseSettings(file string, data []byte) (Settings, error) {
-	d := &settingsDecoder{file: file, settings: Settings{lines: make(map[string]int)}}
-	d.decode(data)
-	if len(d.faults) == 0 {
-		d.validate()
+	var s Settings
+	line, err := v1alpha1.DecodeStrict(file, data, maxSettings, &s)
+	if err != nil {
+		return Settings{}, err
 	}
-	if len(d.faults) > 0 {
-		return Settings{}, d.faults
+	s.line = line
+	var faults v1alpha1.Errors
+	s.validate(func(field, cause string) {
+		faults = append(faults, v1alpha1.Error{File: file, Line: line(field), Field: field, Cause: cause})
+	})
+	if len(faults) > 0 {
+		return Settings{}, faults
 	}
-	return d.settings, nil
+	return s, nil
 }
 
 // bundleKey is any form of a KMS KeyId that a data key can be drawn with, but for
@@ -95,39 +104,26 @@ func ParseSettings(file string, data []byte) (Settings, error) {
 // (https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html).
 var bundleKey = regexp.MustCompile(`^((arn:aws[a-z-]{0,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:)?alias/[a-zA-Z0-9/_-]{1,250}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
 
-func (d *settingsDecoder) validate() {
-	s := d.settings
+// validate calls fault for each field that is out of form.
+func (s Settings) validate(fault func(field, cause string)) {
 	for i, key := range s.SealingKeys {
 		at := fmt.Sprintf("sealingKeys[%d]", i)
 		switch {
 		case key.ARN == "":
-			d.fault(at+".arn", "required: the ARN of a KMS key")
+			fault(at+".arn", "required: the ARN of a KMS key")
 		case !envelope.ValidKeyARN(key.ARN):
-			d.fault(at+".arn", "not the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)")
+			fault(at+".arn", "not the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)")
 		case slices.Contains(s.ARNs()[:i], key.ARN):
-			d.fault(at+".arn", "given twice")
+			fault(at+".arn", "given twice")
 		}
 		if p := key.PublicKey; p != "" && (p == "." || !fs.ValidPath(p) || strings.Contains(p, `\`)) {
-			d.fault(at+".publicKey", `not the path of a file below this one's folder, with "/" and without "." and ".." as parts`)
+			fault(at+".publicKey", `not the path of a file below this one's folder, with "/" and without "." and ".." as parts`)
 		}
 	}
 	if k := s.BundleKey; k != "" && !envelope.ValidKeyARN(k) && (!bundleKey.MatchString(k) || strings.Contains(k, "alias/aws/")) {
-		d.fault("bundleKey", "not a KMS key of yours; want a key ARN, an alias ARN, alias/NAME or a key id")
+		fault("bundleKey", "not a KMS key of yours; want a key ARN, an alias ARN, alias/NAME or a key id")
 	}
 	if s.Region != "" && (envelope.Consumer{Region: s.Region, Function: "x"}).Validate() != nil {
-		d.fault("region", "not an AWS region; want one as us-east-2")
+		fault("region", "not an AWS region; want one as us-east-2")
 	}
-}
-
-// fault records what is wrong with a field, at its line or the nearest one that
-// encloses it.
-func (d *settingsDecoder) fault(field, cause string) {
-	line := 1
-	for at := field; at != ""; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
-		if known, found := d.settings.lines[at]; found {
-			line = known
-			break
-		}
-	}
-	d.faults = append(d.faults, v1alpha1.Error{File: d.file, Line: line, Field: field, Cause: cause})
 }

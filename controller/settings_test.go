@@ -59,23 +59,23 @@ func TestParseSettingsFaults(t *testing.T) {
 		text string
 		want string
 	}{
-		{name: "unknown field", text: "region: us-east-2\nbundleKeys: x\n", want: "s.yaml:2: unknown field; want sealingKeys, bundleKey, region"},
-		{name: "wrong case", text: "Region: us-east-2\n", want: "s.yaml:1: unknown field; want sealingKeys, bundleKey, region"},
-		{name: "unknown field of a key", text: "sealingKeys:\n- arn: " + firstARN + "\n  pem: x\n", want: "s.yaml:3: sealingKeys[0]: unknown field; want arn, publicKey"},
+		{name: "unknown field", text: "region: us-east-2\nbundleKeys: x\n", want: "s.yaml:2: bundleKeys: unknown field; did you mean bundleKey?"},
+		{name: "wrong case", text: "Region: us-east-2\n", want: "s.yaml:1: Region: unknown field; did you mean region?"},
+		{name: "unknown field of a key", text: "sealingKeys:\n- arn: " + firstARN + "\n  pem: x\n", want: "s.yaml:3: sealingKeys[0].pem: unknown field; want one of arn, publicKey"},
 		{name: "given twice", text: "region: us-east-2\n\nregion: us-east-1\n", want: "s.yaml:3: region: given twice, first on line 1"},
-		{name: "number", text: "region: 7\n", want: "s.yaml:1: region: want text; remove the field to leave it out"},
-		{name: "no value", text: "bundleKey:\n", want: "s.yaml:1: bundleKey: want text; remove the field to leave it out"},
-		{name: "mapping for text", text: "bundleKey: {a: b}\n", want: "s.yaml:1: bundleKey: want text; remove the field to leave it out"},
+		{name: "number", text: "region: 7\n", want: "s.yaml:1: region: a number where text is wanted; put it in quotes"},
+		{name: "no value", text: "bundleKey:\n", want: `s.yaml:1: bundleKey: no value; remove it, or write "" for an empty text`},
+		{name: "mapping for text", text: "bundleKey: {a: b}\n", want: "s.yaml:1: bundleKey: a mapping where text is wanted"},
 		{name: "mapping for a list", text: "sealingKeys: {arn: x}\n", want: "s.yaml:1: sealingKeys: want a list"},
-		{name: "text for a key", text: "sealingKeys: [" + firstARN + "]\n", want: "s.yaml:1: sealingKeys[0]: want a mapping with arn, publicKey"},
-		{name: "list", text: "- region\n", want: "s.yaml:1: want a mapping with sealingKeys, bundleKey, region"},
+		{name: "text for a key", text: "sealingKeys: [" + firstARN + "]\n", want: "s.yaml:1: sealingKeys[0]: want a mapping of names to values"},
+		{name: "list", text: "- region\n", want: "s.yaml:1: want a mapping of names to values"},
 		{name: "anchor", text: "region: &r us-east-2\nbundleKey: *r\n",
 			want: "s.yaml:1: region: YAML aliases and anchors are not allowed; write the value out\ns.yaml:2: bundleKey: YAML aliases and anchors are not allowed; write the value out"},
 		{name: "merge key", text: "<<: {region: us-east-2}\n", want: "s.yaml:1: YAML merge keys are not allowed; write the fields out"},
-		{name: "tag", text: "region: !!str us-east-2\n", want: "s.yaml:1: region: YAML tags are not allowed; remove the tag"},
-		{name: "tagged list item", text: "sealingKeys:\n  - !x {arn: " + firstARN + "}\n", want: "s.yaml:2: sealingKeys[0]: YAML tags are not allowed; remove the tag"},
+		{name: "tag", text: "region: !!str us-east-2\n", want: "s.yaml:1: region: YAML tags are not allowed; remove the tag and put text in quotes"},
+		{name: "tagged list item", text: "sealingKeys:\n  - !x {arn: " + firstARN + "}\n", want: "s.yaml:2: sealingKeys[0]: YAML tags are not allowed; remove the tag and put text in quotes"},
 		{name: "two documents", text: "region: us-east-2\n---\nregion: us-east-1\n", want: "s.yaml:2: more than one document; want one"},
-		{name: "not YAML", text: "region: us-east-2\nbundleKey: a: canary\n", want: "s.yaml:2: not valid YAML"},
+		{name: "not YAML", text: "region: us-east-2\nbundleKey: a: canary\n", want: "s.yaml:2: not valid YAML: mapping values are not allowed in this context"},
 		{name: "too large", text: "region: us-east-2\n#" + strings.Repeat("x", 64<<10), want: "s.yaml:1: larger than 65536 bytes"},
 		{name: "no ARN", text: "sealingKeys:\n  - publicKey: a.pem\n", want: "s.yaml:2: sealingKeys[0].arn: required: the ARN of a KMS key"},
 		{name: "alias for an ARN", text: "sealingKeys:\n  - arn: alias/canary\n", want: "s.yaml:2: sealingKeys[0].arn: not the ARN of a KMS key (arn:aws:kms:REGION:ACCOUNT:key/ID)"},
@@ -140,7 +140,7 @@ func TestSettingsLine(t *testing.T) {
 	for _, field := range []string{"sealingKeys", "sealingKeys[0].arn", "sealingKeys[0].publicKey", "region"} {
 		got[field] = s.Line(field)
 	}
-	want := map[string]int{"sealingKeys": 2, "sealingKeys[0].arn": 3, "sealingKeys[0].publicKey": 4, "region": 0}
+	want := map[string]int{"sealingKeys": 2, "sealingKeys[0].arn": 3, "sealingKeys[0].publicKey": 4, "region": 1} // the file, where it has no such field
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

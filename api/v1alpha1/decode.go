@@ -76,17 +76,25 @@ func (r *reader) header(root *yaml.Node) (unknown bool) {
 // build makes a config of what has no fault.
 func (r *reader) build(root *yaml.Node) *SealedConfig {
 	config := &SealedConfig{}
-	values, _ := r.value(root, reflect.TypeFor[SealedConfig](), fieldPath{})
+	r.decode(root, reflect.TypeFor[SealedConfig](), config)
+	return config
+}
+
+// decode reads root as the type want into a pointer to one.
+func (r *reader) decode(root *yaml.Node, want reflect.Type, into any) {
+	values, ok := r.value(root, want, fieldPath{})
+	if !ok {
+		return
+	}
 	encoded, err := json.Marshal(values)
 	if err == nil {
-		err = json.Unmarshal(encoded, config)
+		err = json.Unmarshal(encoded, into)
 	}
 	if err != nil {
 		// The types were checked node by node, so that nothing is left to fail; the
 		// decoder's own words would quote the text.
 		r.fault(root, fieldPath{}, "values that do not fit their fields")
 	}
-	return config
 }
 
 // check applies Validate, and leaves out what follows from a fault already recorded.

@@ -23,7 +23,7 @@ func fieldsOf(t reflect.Type) []knownField {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
-		case name == "-":
+		case name == "-", !f.IsExported():
 		case options == "inline":
 			known = append(known, fieldsOf(f.Type)...)
 		case t == reflect.TypeFor[metav1.ObjectMeta]() && !slices.Contains([]string{"name", "namespace", "labels", "annotations"}, name):

@@ -130,7 +130,7 @@ func TestCheckKeysTellsSettingsFaultsOnce(t *testing.T) {
 		manifests = append(manifests, sealedManifest(t, fmt.Sprintf("m%d/hello.yaml", i), onlineSealer(t, otherKey)))
 	}
 	faults, _ := cli.CheckKeys(root, manifests, nil)
-	if got, want := faults.Error(), ".sealift.yaml:1: region: want text; remove the field to leave it out"; got != want {
+	if got, want := faults.Error(), ".sealift.yaml:1: region: a number where text is wanted; put it in quotes"; got != want {
 		t.Errorf("faults:\n%s\nwant:\n%s", got, want)
 	}
 }
