@@ -1,7 +1,6 @@
 package kms
 
 import (
-	"encoding/base64"
 	"maps"
 	"regexp"
 	"slices"
@@ -13,8 +12,8 @@ import (
 
 // Page sizes of ListAliases.
 const (
-	defaultPage = 50
-	maxPage     = 100
+	aliasesPage    = 50
+	maxAliasesPage = 100
 )
 
 var aliasName = regexp.MustCompile(`^[a-zA-Z0-9:/_-]+$`)
@@ -123,61 +122,39 @@ func (s *Service) deleteAlias(caller wire.Caller, in aliasInput) (any, string, e
 	return nil, arn, s.putAliases(caller.Region, aliases)
 }
 
-type listAliasesInput struct {
-	KeyId  string
-	Limit  *int
-	Marker string
-}
-
 type aliasEntry struct {
 	AliasArn, AliasName           string
 	CreationDate, LastUpdatedDate seconds
 	TargetKeyId                   string
 }
 
-type listAliasesOutput struct {
-	Aliases    []aliasEntry
-	NextMarker string `json:",omitempty"`
-	Truncated  bool
-}
-
-// listAliases answers the aliases sorted by name; a marker is the last name of the page before.
-func (s *Service) listAliases(caller wire.Caller, in listAliasesInput) (any, string, error) {
-	if err := between("limit", in.Limit, 1, 1000); err != nil {
-		return nil, "", err
-	}
-	limit := defaultPage
-	if in.Limit != nil {
-		limit = min(*in.Limit, maxPage)
-	}
-	after, err := base64.RawURLEncoding.DecodeString(in.Marker)
-	if err != nil {
-		return nil, "", invalid("InvalidMarkerException", "Could not deserialize marker '%s'", in.Marker)
-	}
+// listAliases answers the aliases sorted by name.
+func (s *Service) listAliases(caller wire.Caller, in listInput) (any, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	only := key{}
 	if in.KeyId != "" {
+		var err error
 		if only, err = s.find(caller, in.KeyId); err != nil {
 			return nil, "", err
 		}
 	}
-	out := listAliasesOutput{Aliases: []aliasEntry{}}
+	all := []aliasEntry{}
 	aliases := s.region(caller.Region).aliases
 	for _, name := range slices.Sorted(maps.Keys(aliases)) {
-		a := aliases[name]
-		if name <= string(after) || only.ID != "" && a.Target != only.ID {
-			continue
+		if a := aliases[name]; only.ID == "" || a.Target == only.ID {
+			all = append(all, aliasEntry{
+				AliasArn: caller.ARN("kms", name), AliasName: name, CreationDate: inSeconds(a.Created),
+				LastUpdatedDate: inSeconds(a.Updated), TargetKeyId: a.Target,
+			})
 		}
-		if len(out.Aliases) == limit {
-			out.Truncated = true
-			out.NextMarker = base64.RawURLEncoding.EncodeToString([]byte(out.Aliases[limit-1].AliasName))
-			break
-		}
-		out.Aliases = append(out.Aliases, aliasEntry{
-			AliasArn: caller.ARN("kms", name), AliasName: name, CreationDate: inSeconds(a.Created),
-			LastUpdatedDate: inSeconds(a.Updated), TargetKeyId: a.Target,
-		})
 	}
-	return out, "", nil
+	entries, next, err := page(in, aliasesPage, maxAliasesPage, all, func(e aliasEntry) string { return e.AliasName })
+	if err != nil {
+		return nil, "", err
+	}
+	return struct {
+		Aliases []aliasEntry
+		pageEnd
+	}{entries, next}, "", nil
 }

@@ -42,6 +42,9 @@ const (
 	tagSize          = 16
 )
 
+// errTooLong says that a plaintext is longer than an RSA key takes.
+var errTooLong = errors.New("the plaintext is too long for the key")
+
 // errOpen says that a ciphertext does not open, for whatever reason.
 var errOpen = errors.New("the ciphertext does not open")
 
@@ -111,6 +114,31 @@ func additionalData(header []byte, context map[string]string) []byte {
 	return data
 }
 
+// encryptRSA returns an RSA-OAEP ciphertext that decryptRSA opens. most is the longest plaintext that k and algorithm take;
+// a longer one is errTooLong.
+func encryptRSA(k key, algorithm string, plaintext []byte) (blob []byte, most int, err error) {
+	private, err := k.private()
+	if err != nil {
+		return nil, 0, err
+	}
+	digest := oaepHash(algorithm)
+	if most = private.Size() - 2*digest.Size() - 2; len(plaintext) > most {
+		return nil, most, errTooLong
+	}
+	blob, err = rsa.EncryptOAEP(digest, rand.Reader, &private.PublicKey, plaintext, nil)
+	if err != nil {
+		return nil, most, fmt.Errorf("encrypt with RSA: %w", err)
+	}
+	return blob, most, nil
+}
+
+func oaepHash(algorithm string) hash.Hash {
+	if algorithm == algorithmOAEPSHA1 {
+		return sha1.New()
+	}
+	return sha256.New()
+}
+
 // decryptRSA opens an RSA-OAEP ciphertext (RFC 8017 §7.1; label empty, hash and mask of one kind). It returns errOpen if
 // it does not open.
 func decryptRSA(k key, algorithm string, ciphertext []byte) ([]byte, error) {
@@ -118,11 +146,7 @@ func decryptRSA(k key, algorithm string, ciphertext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var digest hash.Hash = sha256.New()
-	if algorithm == algorithmOAEPSHA1 {
-		digest = sha1.New()
-	}
-	plaintext, err := rsa.DecryptOAEP(digest, nil, private, ciphertext, nil)
+	plaintext, err := rsa.DecryptOAEP(oaepHash(algorithm), nil, private, ciphertext, nil)
 	if err != nil {
 		return nil, errOpen
 	}

@@ -40,11 +40,39 @@ func (in generateDataKeyInput) size() (int, error) {
 	}
 }
 
+type dataKey struct {
+	CiphertextBlob []byte
+	KeyId          string
+	Plaintext      []byte `json:",omitempty"`
+}
+
 func (s *Service) generateDataKey(caller wire.Caller, in generateDataKeyInput) (any, string, error) {
 	size, err := in.size()
 	if err != nil {
 		return nil, "", err
 	}
+	return s.drawDataKey(caller, in, size)
+}
+
+// generateDataKeyWithoutPlaintext makes a key of 32 bytes when neither KeySpec nor NumberOfBytes says otherwise.
+func (s *Service) generateDataKeyWithoutPlaintext(caller wire.Caller, in generateDataKeyInput) (any, string, error) {
+	if in.KeySpec == "" && in.NumberOfBytes == nil {
+		in.KeySpec = "AES_256"
+	}
+	size, err := in.size()
+	if err != nil {
+		return nil, "", err
+	}
+	drawn, arn, err := s.drawDataKey(caller, in, size)
+	if err != nil {
+		return nil, arn, err
+	}
+	drawn.Plaintext = nil
+	return drawn, arn, nil
+}
+
+// drawDataKey returns a data key of size bytes and the ARN of the key that it is encrypted under.
+func (s *Service) drawDataKey(caller wire.Caller, in generateDataKeyInput, size int) (*dataKey, string, error) {
 	if err := noGrants(in.GrantTokens, in.Recipient); err != nil {
 		return nil, "", err
 	}
@@ -72,15 +100,13 @@ func (s *Service) generateDataKey(caller wire.Caller, in generateDataKeyInput) (
 	if err != nil {
 		return nil, arn, err
 	}
-	return struct {
-		CiphertextBlob, Plaintext []byte
-		KeyId                     string
-	}{blob, plaintext, arn}, arn, nil
+	return &dataKey{blob, arn, plaintext}, arn, nil
 }
 
 type decryptInput struct {
 	CiphertextBlob      []byte
 	DryRun              bool
+	DryRunModifiers     []string
 	EncryptionAlgorithm string
 	EncryptionContext   map[string]string
 	GrantTokens         []string
@@ -89,28 +115,22 @@ type decryptInput struct {
 }
 
 func (s *Service) decrypt(caller wire.Caller, in decryptInput) (any, string, error) {
+	if err := noModifiers(in.DryRunModifiers); err != nil {
+		return nil, "", err
+	}
 	if err := blobLength("ciphertextBlob", in.CiphertextBlob, maxCiphertext); err != nil {
 		return nil, "", err
 	}
-	if err := oneOf("encryptionAlgorithm", in.EncryptionAlgorithm, algorithmOAEPSHA1, algorithmOAEPSHA256, "SM2PKE", specSymmetric); err != nil {
+	if err := checkAlgorithm("encryptionAlgorithm", in.EncryptionAlgorithm); err != nil {
 		return nil, "", err
 	}
 	if err := noGrants(in.GrantTokens, in.Recipient); err != nil {
 		return nil, "", err
 	}
-	if in.EncryptionAlgorithm == "" {
-		in.EncryptionAlgorithm = specSymmetric
-	}
+	in.EncryptionAlgorithm = orSymmetric(in.EncryptionAlgorithm)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	open := s.openRSA
-	if in.EncryptionAlgorithm == specSymmetric {
-		open = s.openSymmetric
-	}
-	arn, plaintext, err := open(caller, in)
-	if errors.Is(err, errOpen) {
-		return nil, arn, invalid("InvalidCiphertextException", "") // AWS says no more either
-	}
+	arn, plaintext, err := s.open(caller, in)
 	if err != nil {
 		return nil, arn, err
 	}
@@ -121,6 +141,19 @@ func (s *Service) decrypt(caller wire.Caller, in decryptInput) (any, string, err
 		EncryptionAlgorithm, KeyId string
 		Plaintext                  []byte
 	}{in.EncryptionAlgorithm, arn, plaintext}, arn, nil
+}
+
+// open returns what a ciphertext holds and the ARN of its key. The caller holds s.mu.
+func (s *Service) open(caller wire.Caller, in decryptInput) (arn string, plaintext []byte, err error) {
+	opener := s.openRSA
+	if in.EncryptionAlgorithm == specSymmetric {
+		opener = s.openSymmetric
+	}
+	arn, plaintext, err = opener(caller, in)
+	if errors.Is(err, errOpen) {
+		return arn, nil, invalid("InvalidCiphertextException", "") // AWS says no more either
+	}
+	return arn, plaintext, err
 }
 
 // openSymmetric reads the key's id from the ciphertext: KeyId, when it is given, must name that key.
@@ -162,11 +195,8 @@ func (s *Service) openRSA(caller wire.Caller, in decryptInput) (arn string, plai
 	if err := k.usable(caller); err != nil {
 		return arn, nil, err
 	}
-	if k.symmetric() || in.EncryptionAlgorithm == "SM2PKE" {
-		return arn, nil, invalid("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", in.EncryptionAlgorithm, k.Spec)
-	}
-	if len(in.EncryptionContext) > 0 {
-		return arn, nil, invalid("ValidationException", "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+	if err := k.takes(in.EncryptionAlgorithm, in.EncryptionContext); err != nil {
+		return arn, nil, err
 	}
 	plaintext, err = decryptRSA(k, in.EncryptionAlgorithm, in.CiphertextBlob)
 	return arn, plaintext, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,14 +42,25 @@ type key struct {
 	// Deletion is when a key in PendingDeletion would be gone.
 	Deletion time.Time `json:",omitzero"`
 	// RotationDays is the period of automatic rotation, 0 when it is off; RotationStart is when it was switched on.
-	RotationDays  int       `json:",omitempty"`
-	RotationStart time.Time `json:",omitzero"`
+	RotationDays  int               `json:",omitempty"`
+	RotationStart time.Time         `json:",omitzero"`
+	Tags          map[string]string `json:",omitempty"`
+	// Policy is the key policy as it was given, "" for the default one. It is stored and not enforced.
+	Policy string `json:",omitempty"`
 	// Material is 32 bytes for a symmetric key and the PKCS #8 encoding of an RSA key.
 	Material []byte
 }
 
 func (k key) arn(caller wire.Caller) string {
 	return caller.ARN("kms", "key/"+k.ID)
+}
+
+// arnOrNone is arn, or "" for the key that was not found.
+func (k key) arnOrNone(caller wire.Caller) string {
+	if k.ID == "" {
+		return ""
+	}
+	return k.arn(caller)
 }
 
 func (k key) symmetric() bool {
@@ -60,6 +72,17 @@ func (k key) algorithms() []string {
 		return []string{specSymmetric}
 	}
 	return []string{algorithmOAEPSHA1, algorithmOAEPSHA256}
+}
+
+// takes returns the error that AWS answers when k cannot encrypt or decrypt with algorithm or a context.
+func (k key) takes(algorithm string, context map[string]string) error {
+	if !slices.Contains(k.algorithms(), algorithm) {
+		return invalid("InvalidKeyUsageException", "Algorithm %s is incompatible with key spec %s.", algorithm, k.Spec)
+	}
+	if !k.symmetric() && len(context) > 0 {
+		return invalid("ValidationException", "EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+	}
+	return nil
 }
 
 // private returns the RSA key of an RSA spec.
@@ -178,6 +201,18 @@ func (s *Service) find(caller wire.Caller, id string) (key, error) {
 		return key{}, invalid("NotFoundException", "Key '%s' does not exist", caller.ARN("kms", "key/"+resource))
 	}
 	return k, nil
+}
+
+// findKey is find for the operations that take a key id or a key ARN and no alias, as KMS documents them one by one.
+func (s *Service) findKey(caller wire.Caller, id string) (key, error) {
+	switch {
+	case strings.HasPrefix(id, "alias/"):
+		return key{}, invalid("NotFoundException", "Invalid keyId '%s'", id)
+	case strings.HasPrefix(id, "arn:") && strings.Contains(id, ":alias/"):
+		return key{}, invalid("InvalidArnException", "Invalid arn %s", id)
+	default:
+		return s.find(caller, id)
+	}
 }
 
 // key returns the key of that id unless its scheduled deletion has come. The caller holds s.mu.

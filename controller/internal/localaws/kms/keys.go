@@ -2,134 +2,16 @@ package kms
 
 import (
 	"crypto/x509"
-	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"sealift.dev/sealift/controller/internal/localaws/wire"
 )
 
-// defaultRotationDays is the rotation period when EnableKeyRotation names none.
-const defaultRotationDays = 365
-
-type createKeyInput struct {
-	BypassPolicyLockoutSafetyCheck bool
-	CustomKeyStoreId               string
-	CustomerMasterKeySpec          string
-	Description                    string
-	KeySpec                        string
-	KeyUsage                       string
-	MultiRegion                    bool
-	Origin                         string
-	Policy                         string
-	Tags                           []struct{ TagKey, TagValue string }
-	XksKeyId                       string
-}
-
-// check returns the key spec that is asked for. Policy and Tags are checked and not kept: nothing here answers them.
-func (in createKeyInput) check() (spec string, err error) {
-	spec = in.KeySpec
-	if spec == "" {
-		spec = in.CustomerMasterKeySpec
-	}
-	if spec == "" {
-		spec = specSymmetric
-	}
-	err = oneOf("keySpec", spec, "RSA_2048", specRSA3072, specRSA4096, "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521",
-		"ECC_SECG_P256K1", specSymmetric, "HMAC_224", "HMAC_256", "HMAC_384", "HMAC_512", "SM2", "ML_DSA_44", "ML_DSA_65",
-		"ML_DSA_87", "ECC_NIST_EDWARDS25519")
-	if err != nil {
-		return "", err
-	}
-	if err := oneOf("keyUsage", in.KeyUsage, "SIGN_VERIFY", usageEncrypt, "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"); err != nil {
-		return "", err
-	}
-	if spec != specSymmetric && in.KeyUsage == "" {
-		return "", invalid("ValidationException", "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
-	}
-	if len(in.Description) > 8192 {
-		return "", constraint("", "description", "Member must have length less than or equal to 8192")
-	}
-	if in.Policy != "" && !json.Valid([]byte(in.Policy)) {
-		return "", invalid("MalformedPolicyDocumentException", "The new key policy is not a JSON document")
-	}
-	if err := in.checkTags(); err != nil {
-		return "", err
-	}
-	return spec, in.supported(spec)
-}
-
-func (in createKeyInput) checkTags() error {
-	seen := map[string]bool{}
-	for _, tag := range in.Tags {
-		if tag.TagKey == "" || len(tag.TagKey) > 128 || len(tag.TagValue) > 256 {
-			return invalid("TagException", "A tag key has 1 to 128 characters and a tag value at most 256")
-		}
-		if seen[tag.TagKey] {
-			return invalid("TagException", "Duplicate tag keys")
-		}
-		seen[tag.TagKey] = true
-	}
-	return nil
-}
-
-func (in createKeyInput) supported(spec string) error {
-	origin := in.Origin
-	if origin == "" {
-		origin = "AWS_KMS"
-	}
-	switch {
-	case spec != specSymmetric && spec != specRSA3072 && spec != specRSA4096:
-		return invalid("UnsupportedOperationException", "local AWS does not have the key spec %s; it has %s, %s and %s", spec, specSymmetric, specRSA3072, specRSA4096)
-	case in.KeyUsage != "" && in.KeyUsage != usageEncrypt:
-		return invalid("UnsupportedOperationException", "local AWS does not have the key usage %s; it has %s", in.KeyUsage, usageEncrypt)
-	case in.MultiRegion, origin != "AWS_KMS", in.CustomKeyStoreId != "", in.XksKeyId != "":
-		return invalid("UnsupportedOperationException", "local AWS has only single-Region keys of origin AWS_KMS")
-	default:
-		return nil
-	}
-}
-
-func (s *Service) createKey(caller wire.Caller, in createKeyInput) (any, string, error) {
-	spec, err := in.check()
-	if err != nil {
-		return nil, "", err
-	}
-	k := key{Spec: spec, Description: in.Description, Created: s.now().UTC(), State: stateEnabled}
-	if k.Material, err = s.material(spec); err != nil { // outside the lock: RSA takes its time
-		return nil, "", err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if k.ID, err = wire.NewID(s.random); err != nil {
-		return nil, "", err
-	}
-	if err := s.put(caller.Region, k); err != nil {
-		return nil, "", err
-	}
-	return map[string]any{"KeyMetadata": k.metadata(caller)}, k.arn(caller), nil
-}
-
-func (s *Service) material(spec string) ([]byte, error) {
-	bits := map[string]int{specRSA3072: 3072, specRSA4096: 4096}[spec]
-	if bits != 0 {
-		private, err := generateRSA(bits)
-		if err != nil {
-			return nil, err
-		}
-		return x509.MarshalPKCS8PrivateKey(private)
-	}
-	material := make([]byte, symmetricKeySize)
-	if _, err := io.ReadFull(s.random, material); err != nil {
-		return nil, fmt.Errorf("draw key material: %w", err)
-	}
-	return material, nil
-}
-
 type keyInput struct {
 	KeyId                string
-	GrantTokens          []string
 	PendingWindowInDays  *int
 	RotationPeriodInDays *int
 }
@@ -176,7 +58,7 @@ func (s *Service) getPublicKey(caller wire.Caller, in keyInput) (any, string, er
 func (s *Service) alter(caller wire.Caller, id string, edit func(key) (key, error)) (key, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, err := s.find(caller, id)
+	k, err := s.findKey(caller, id)
 	if err != nil {
 		return key{}, "", err
 	}
@@ -238,45 +120,36 @@ func (s *Service) cancelKeyDeletion(caller wire.Caller, in keyInput) (any, strin
 	return map[string]any{"KeyId": arn}, arn, nil
 }
 
-func (s *Service) enableKeyRotation(caller wire.Caller, in keyInput) (any, string, error) {
-	if err := between("rotationPeriodInDays", in.RotationPeriodInDays, 90, 2560); err != nil {
-		return nil, "", err
-	}
-	_, arn, err := s.alter(caller, in.KeyId, func(k key) (key, error) {
-		if !k.symmetric() {
-			return k, invalid("UnsupportedOperationException", "%s key spec is %s which is not valid for EnableKeyRotation.", k.arn(caller), k.Spec)
-		}
-		if err := k.usable(caller); err != nil {
-			return k, err
-		}
-		if k.RotationDays == 0 {
-			k.RotationDays, k.RotationStart = defaultRotationDays, s.now().UTC()
-		}
-		if in.RotationPeriodInDays != nil {
-			k.RotationDays = *in.RotationPeriodInDays
-		}
-		return k, nil
-	})
-	return nil, arn, err
+// Page sizes of ListKeys.
+const (
+	keysPage    = 100
+	maxKeysPage = 1000
+)
+
+type listInput struct {
+	KeyId  string
+	Limit  *int
+	Marker string
 }
 
-func (s *Service) getKeyRotationStatus(caller wire.Caller, in keyInput) (any, string, error) {
+type keyEntry struct{ KeyArn, KeyId string }
+
+// listKeys answers the keys of every state, sorted by id.
+func (s *Service) listKeys(caller wire.Caller, in listInput) (any, string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k, err := s.find(caller, in.KeyId)
+	all := []keyEntry{}
+	for _, id := range slices.Sorted(maps.Keys(s.region(caller.Region).keys)) {
+		if k, ok := s.key(caller.Region, id); ok {
+			all = append(all, keyEntry{k.arn(caller), k.ID})
+		}
+	}
+	keys, next, err := page(in, keysPage, maxKeysPage, all, func(e keyEntry) string { return e.KeyId })
 	if err != nil {
 		return nil, "", err
 	}
-	if err := k.notPendingDeletion(caller); err != nil {
-		return nil, k.arn(caller), err
-	}
-	status := map[string]any{"KeyId": k.arn(caller), "KeyRotationEnabled": k.RotationDays > 0}
-	if k.RotationDays > 0 {
-		next := k.RotationStart
-		for !next.After(s.now()) {
-			next = next.AddDate(0, 0, k.RotationDays)
-		}
-		status["RotationPeriodInDays"], status["NextRotationDate"] = k.RotationDays, inSeconds(next)
-	}
-	return status, k.arn(caller), nil
+	return struct {
+		Keys []keyEntry
+		pageEnd
+	}{keys, next}, "", nil
 }

@@ -307,6 +307,14 @@ func TestRotation(t *testing.T) {
 	}
 	_, err := c.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: &arn, RotationPeriodInDays: aws.Int32(89)})
 	wantError(t, err, "ValidationException", "1 validation error detected: Value '89' at 'rotationPeriodInDays' failed to satisfy constraint: Member must have value greater than or equal to 90")
+	for range 2 { // the second time it is off already
+		if _, err := c.DisableKeyRotation(t.Context(), &kms.DisableKeyRotationInput{KeyId: &arn}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := status(); got.KeyRotationEnabled || got.NextRotationDate != nil {
+		t.Errorf("switched off: %+v", got)
+	}
 }
 
 func TestRSAKey(t *testing.T) {

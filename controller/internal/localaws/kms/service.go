@@ -3,7 +3,7 @@
 //
 // What is like AWS: key material is random and never leaves; symmetric ciphertexts are AES-256-GCM, bound to the key and the
 // encryption context; RSA keys are RSA, so that what is encrypted elsewhere with GetPublicKey's answer decrypts here. What
-// is not: there are no policies and no grants, and the rotation of a key is recorded but its material is never replaced.
+// is not: a key policy is stored text and there are no grants, and the rotation of a key is recorded but its material is never replaced.
 // See https://docs.aws.amazon.com/kms/latest/APIReference/Welcome.html.
 package kms
 
@@ -69,21 +69,31 @@ type operation struct {
 func Open(options Options) (*Service, error) {
 	s := &Service{folder: options.Folder, now: options.Now, random: options.Random, regions: map[string]*region{}}
 	s.operations = map[string]operation{
-		"CancelKeyDeletion":    change(s.cancelKeyDeletion),
-		"CreateAlias":          change(s.createAlias),
-		"CreateKey":            change(s.createKey),
-		"Decrypt":              use(s.decrypt),
-		"DeleteAlias":          change(s.deleteAlias),
-		"DescribeKey":          use(s.describeKey),
-		"DisableKey":           change(s.disableKey),
-		"EnableKey":            change(s.enableKey),
-		"EnableKeyRotation":    change(s.enableKeyRotation),
-		"GenerateDataKey":      use(s.generateDataKey),
-		"GetKeyRotationStatus": use(s.getKeyRotationStatus),
-		"GetPublicKey":         use(s.getPublicKey),
-		"ListAliases":          use(s.listAliases),
-		"ScheduleKeyDeletion":  change(s.scheduleKeyDeletion),
-		"UpdateAlias":          change(s.updateAlias),
+		"CancelKeyDeletion":               change(s.cancelKeyDeletion),
+		"CreateAlias":                     change(s.createAlias),
+		"CreateKey":                       change(s.createKey),
+		"Decrypt":                         use(s.decrypt),
+		"DeleteAlias":                     change(s.deleteAlias),
+		"DescribeKey":                     use(s.describeKey),
+		"DisableKey":                      change(s.disableKey),
+		"DisableKeyRotation":              change(s.disableKeyRotation),
+		"EnableKey":                       change(s.enableKey),
+		"EnableKeyRotation":               change(s.enableKeyRotation),
+		"Encrypt":                         use(s.encrypt),
+		"GenerateDataKey":                 use(s.generateDataKey),
+		"GenerateDataKeyWithoutPlaintext": use(s.generateDataKeyWithoutPlaintext),
+		"GetKeyPolicy":                    use(s.getKeyPolicy),
+		"GetKeyRotationStatus":            use(s.getKeyRotationStatus),
+		"GetPublicKey":                    use(s.getPublicKey),
+		"ListAliases":                     use(s.listAliases),
+		"ListKeys":                        use(s.listKeys),
+		"ListResourceTags":                use(s.listResourceTags),
+		"PutKeyPolicy":                    change(s.putKeyPolicy),
+		"ReEncrypt":                       use(s.reEncrypt),
+		"ScheduleKeyDeletion":             change(s.scheduleKeyDeletion),
+		"TagResource":                     change(s.tagResource),
+		"UntagResource":                   change(s.untagResource),
+		"UpdateAlias":                     change(s.updateAlias),
 	}
 	return s, s.load()
 }

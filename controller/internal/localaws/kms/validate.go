@@ -79,3 +79,11 @@ func noGrants(tokens []string, recipient *struct{}) error {
 	}
 	return nil
 }
+
+// noModifiers refuses what would make a dry run leave out checks.
+func noModifiers(modifiers []string) error {
+	if len(modifiers) > 0 {
+		return invalid("UnsupportedOperationException", "local AWS does not have DryRunModifiers: a dry run makes every check")
+	}
+	return nil
+}
