@@ -120,7 +120,7 @@ func lookup(answer any, path string) string {
 
 func TestCommandLineKMS(t *testing.T) {
 	if testing.Short() {
-		t.Skip("runs the aws command line some fifteen times")
+		t.Skip("runs the aws command line some thirty times")
 	}
 	t.Parallel()
 	s := newShell(t)
@@ -141,6 +141,23 @@ func TestCommandLineKMS(t *testing.T) {
 	s.write("blob", blob)
 	s.want("kms decrypt --ciphertext-blob fileb://blob --encryption-context a=b", "Plaintext="+lookup(key, "Plaintext"), "KeyId="+arn)
 	s.fails("kms decrypt --ciphertext-blob fileb://blob", "(InvalidCiphertextException)")
+	s.write("plain", []byte("secret"))
+	sealed := s.want("kms encrypt --key-id alias/bundle --plaintext fileb://plain --encryption-context a=b", "KeyId="+arn, "EncryptionAlgorithm=SYMMETRIC_DEFAULT")
+	if blob, err = base64.StdEncoding.DecodeString(lookup(sealed, "CiphertextBlob")); err != nil {
+		t.Fatal(err)
+	}
+	s.write("blob", blob)
+	s.want("kms re-encrypt --ciphertext-blob fileb://blob --source-encryption-context a=b --destination-key-id alias/bundle --destination-encryption-context c=d", "SourceKeyId="+arn, "KeyId="+arn)
+	s.fails("kms encrypt --key-id alias/bundle --plaintext fileb://plain --dry-run", "(DryRunOperationException)")
+	s.want("kms generate-data-key-without-plaintext --key-id alias/bundle --key-spec AES_256", "KeyId="+arn, "Plaintext=null")
+	s.want("kms list-keys", "Keys.KeyArn="+arn)
+	s.want("kms list-resource-tags --key-id "+arn, "Tags.TagKey=a", "Tags.TagValue=b")
+	s.want("kms tag-resource --key-id " + arn + " --tags TagKey=a,TagValue=c")
+	s.want("kms untag-resource --key-id " + arn + " --tag-keys a")
+	s.write("policy.json", []byte(`{"Statement":[]}`))
+	s.want("kms put-key-policy --key-id " + arn + " --policy file://policy.json")
+	s.want("kms get-key-policy --key-id "+arn, `Policy={"Statement":[]}`, "PolicyName=default")
+	s.want("kms disable-key-rotation --key-id " + arn)
 	rsa := s.want("kms create-key --key-spec RSA_3072 --key-usage ENCRYPT_DECRYPT", "KeyMetadata.KeySpec=RSA_3072")
 	s.want("kms get-public-key --key-id "+lookup(rsa, "KeyMetadata.KeyId"), "EncryptionAlgorithms=RSAES_OAEP_SHA_1")
 	s.want("kms disable-key --key-id " + arn)
@@ -174,6 +191,9 @@ func TestCommandLineLambda(t *testing.T) {
 	s.want("lambda update-alias --function-name hello --name live --description d", "Description=d")
 	s.want("lambda get-alias --function-name hello --name live", "FunctionVersion=1")
 	s.want("lambda list-aliases --function-name hello", "Aliases.Name=live")
+	s.want("lambda tag-resource --resource " + arn + " --tags team=payments")
+	s.want("lambda list-tags --resource "+arn, "Tags.team=payments")
+	s.want("lambda untag-resource --resource " + arn + " --tag-keys team")
 	s.want("lambda invoke --function-name hello:live --invocation-type DryRun out.json", "StatusCode=204")
 	s.fails("lambda invoke --function-name hello out.json", "(ServiceException)")
 	s.fails("lambda delete-function --function-name hello --qualifier 1", "(ResourceConflictException)")

@@ -52,6 +52,9 @@ type everything struct {
 	Aliases         []kmstypes.AliasListEntry
 	Rotation        bool
 	Plaintext       []byte
+	Tags            []kmstypes.Tag
+	Policy          string
+	FunctionTags    map[string]string
 	Versions        []lambdatypes.FunctionConfiguration
 	FunctionAliases []lambdatypes.AliasConfiguration
 	Latest          lambdatypes.FunctionConfiguration
@@ -74,6 +77,12 @@ func TestRestart(t *testing.T) {
 	if _, err := k.CreateAlias(t.Context(), &kms.CreateAliasInput{AliasName: aws.String("alias/a"), TargetKeyId: id}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := k.TagResource(t.Context(), &kms.TagResourceInput{KeyId: id, Tags: []kmstypes.Tag{{TagKey: aws.String("team"), TagValue: aws.String("payments")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.PutKeyPolicy(t.Context(), &kms.PutKeyPolicyInput{KeyId: id, Policy: aws.String(`{"Statement":[]}`)}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := k.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: id}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,19 +98,28 @@ func TestRestart(t *testing.T) {
 	if _, err := l.CreateAlias(t.Context(), &lambda.CreateAliasInput{FunctionName: aws.String("hello"), Name: aws.String("live"), FunctionVersion: aws.String("1")}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := l.TagResource(t.Context(), &lambda.TagResourceInput{Resource: aws.String("arn:aws:lambda:us-east-2:000000000000:function:hello"), Tags: map[string]string{"team": "payments"}}); err != nil {
+		t.Fatal(err)
+	}
 	observe := func(server *localaws.Server) (e everything) {
 		t.Helper()
 		k, l := kmsClient(server), lambdaClient(server)
 		aliases, err1 := k.ListAliases(t.Context(), &kms.ListAliasesInput{})
-		rotation, err2 := k.GetKeyRotationStatus(t.Context(), &kms.GetKeyRotationStatusInput{KeyId: aws.String("alias/a")})
+		rotation, err2 := k.GetKeyRotationStatus(t.Context(), &kms.GetKeyRotationStatusInput{KeyId: id})
 		opened, err3 := k.Decrypt(t.Context(), &kms.DecryptInput{CiphertextBlob: dataKey.CiphertextBlob})
 		versions, err4 := l.ListVersionsByFunction(t.Context(), &lambda.ListVersionsByFunctionInput{FunctionName: aws.String("hello")})
 		names, err5 := l.ListAliases(t.Context(), &lambda.ListAliasesInput{FunctionName: aws.String("hello")})
 		latest, err6 := l.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("Hello")})
-		if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+		tags, err7 := k.ListResourceTags(t.Context(), &kms.ListResourceTagsInput{KeyId: id})
+		policy, err8 := k.GetKeyPolicy(t.Context(), &kms.GetKeyPolicyInput{KeyId: id})
+		functionTags, err9 := l.ListTags(t.Context(), &lambda.ListTagsInput{Resource: aws.String("arn:aws:lambda:us-east-2:000000000000:function:hello")})
+		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 			t.Fatal(err)
 		}
-		return everything{aliases.Aliases, rotation.KeyRotationEnabled, opened.Plaintext, versions.Versions, names.Aliases, *latest.Configuration}
+		return everything{
+			Aliases: aliases.Aliases, Rotation: rotation.KeyRotationEnabled, Plaintext: opened.Plaintext, Tags: tags.Tags, Policy: *policy.Policy,
+			FunctionTags: functionTags.Tags, Versions: versions.Versions, FunctionAliases: names.Aliases, Latest: *latest.Configuration,
+		}
 	}
 	before := observe(server)
 	if err := server.Close(); err != nil {
@@ -109,11 +127,11 @@ func TestRestart(t *testing.T) {
 	}
 	after := observe(open(t, options))
 	if diff := cmp.Diff(before, after, cmpopts.IgnoreUnexported(
-		kmstypes.AliasListEntry{}, lambdatypes.FunctionConfiguration{}, lambdatypes.AliasConfiguration{}, lambdatypes.EphemeralStorage{},
+		kmstypes.AliasListEntry{}, kmstypes.Tag{}, lambdatypes.FunctionConfiguration{}, lambdatypes.AliasConfiguration{}, lambdatypes.EphemeralStorage{},
 		lambdatypes.LoggingConfig{}, lambdatypes.SnapStartResponse{}, lambdatypes.TracingConfigResponse{}, lambdatypes.EnvironmentResponse{})); diff != "" {
 		t.Errorf("after a restart (-before +after):\n%s", diff)
 	}
-	if len(before.Versions) != 2 || len(before.FunctionAliases) != 1 || !before.Rotation {
+	if len(before.Versions) != 2 || len(before.FunctionAliases) != 1 || !before.Rotation || len(before.Tags) != 1 || before.Policy != `{"Statement":[]}` || before.FunctionTags["team"] != "payments" {
 		t.Errorf("before: %+v", before)
 	}
 	wantModes(t, dir)

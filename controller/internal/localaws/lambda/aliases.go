@@ -231,10 +231,18 @@ type listAliasesOutput struct {
 	NextMarker string `json:",omitempty"`
 }
 
+// listAliases lists the aliases by name; with FunctionVersion, those that name that version.
 func (s *Service) listAliases(req request) (reply, error) {
 	n, err := unqualified(req.caller, req.function)
 	if err != nil {
 		return reply{}, err
+	}
+	only := req.query.Get("FunctionVersion")
+	if req.query.Has("FunctionVersion") {
+		var broken violations
+		if broken.pattern(&only, "functionVersion", versionPattern, `(\$LATEST(\.PUBLISHED)?|[0-9]+)`); broken != nil {
+			return reply{}, broken.err()
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -243,7 +251,6 @@ func (s *Service) listAliases(req request) (reply, error) {
 	if err != nil {
 		return answer, err
 	}
-	only := req.query.Get("FunctionVersion")
 	all := []aliasConfiguration{}
 	for _, name := range slices.Sorted(maps.Keys(f.Aliases)) {
 		if a := f.Aliases[name]; only == "" || a.Version == only {

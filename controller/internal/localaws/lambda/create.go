@@ -34,6 +34,9 @@ func (in createFunctionInput) settings() (settings, error) {
 	if err := in.change.check(); err != nil {
 		return settings{}, err
 	}
+	if _, err := merge(nil, in.Tags); err != nil {
+		return settings{}, err
+	}
 	return in.change.apply(settings{Architecture: architecture, MemorySize: minMemory, Timeout: 3}), nil
 }
 

@@ -85,6 +85,14 @@ func (n name) arn() string {
 	return arn
 }
 
+// arnOrNone is arn, or "" when no name could be read.
+func (n name) arnOrNone() string {
+	if n.function == "" {
+		return ""
+	}
+	return n.arn()
+}
+
 // at returns n with another qualifier; "" is none.
 func (n name) at(qualifier string) name {
 	n.qualifier = qualifier

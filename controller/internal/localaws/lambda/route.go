@@ -24,7 +24,7 @@ const (
 // request is what an operation gets.
 type request struct {
 	caller   wire.Caller
-	function string // the path's function name, as it was given
+	function string // the path's function name, or the ARN of what has tags, as it was given
 	alias    string // the path's alias name
 	query    url.Values
 	header   http.Header
@@ -72,6 +72,9 @@ func (s *Service) routes() map[string]operation {
 		"GET functions/*/aliases/*":     read("GetAlias", s.getAlias),
 		"PUT functions/*/aliases/*":     write("UpdateAlias", http.StatusOK, maxOtherRequest, input("UpdateAlias", s.updateAlias)),
 		"DELETE functions/*/aliases/*":  write("DeleteAlias", http.StatusNoContent, maxOtherRequest, s.deleteAlias),
+		"GET tags/*":                    read("ListTags", s.listTags),
+		"POST tags/*":                   write("TagResource", http.StatusNoContent, maxOtherRequest, input("TagResource", s.tagResource)),
+		"DELETE tags/*":                 write("UntagResource", http.StatusNoContent, maxOtherRequest, s.untagResource),
 		"POST functions/*/invocations":  {name: "Invoke", status: http.StatusOK, limit: maxInvokeRequest, answer: s.invoke},
 	}
 }
@@ -125,10 +128,18 @@ func memberName(path string) string {
 	return path
 }
 
+// apiVersion is the version in the paths of a kind of resource.
+func apiVersion(kind string) string {
+	if kind == "tags" {
+		return "2017-03-31"
+	}
+	return "2015-03-31"
+}
+
 // route finds the operation of a path and the names in it.
 func (s *Service) route(r *http.Request) (op operation, function, alias string, ok bool) {
 	segments := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
-	if len(segments) < 2 || len(segments) > 5 || segments[0] != "2015-03-31" {
+	if len(segments) < 2 || len(segments) > 5 || segments[0] != apiVersion(segments[1]) {
 		return operation{}, "", "", false
 	}
 	shape := segments[1:]
