@@ -17,11 +17,17 @@ import (
 // need returns the path of a program; without it the test is skipped, or fails where SEALIFT_TEST_REQUIRE names it.
 func need(t *testing.T, program string) string {
 	t.Helper()
+	return needAs(t, program, program)
+}
+
+// needAs is need for a program that SEALIFT_TEST_REQUIRE calls something else.
+func needAs(t *testing.T, name, program string) string {
+	t.Helper()
 	path, err := exec.LookPath(program)
 	if err == nil {
 		return path
 	}
-	if slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), program) {
+	if slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), name) {
 		t.Fatalf("%s is required and not installed", program)
 	}
 	t.Skipf("%s is not installed", program)
