@@ -6,12 +6,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
@@ -61,17 +63,23 @@ func (c *contract) creation() *lambda.CreateFunctionInput {
 // create makes the case's function and waits until it can be changed.
 func (c *contract) create() *lambda.CreateFunctionOutput {
 	c.Helper()
-	c.Cleanup(func() {
-		_, _ = c.lambda.DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: &c.unique})
-	})
+	c.remove(&c.unique)
 	out := must(c.lambda.CreateFunction(c.Context(), c.creation()))(c)
 	c.settle()
 	return out
 }
 
+// remove deletes a function after the case.
+func (c *contract) remove(function *string) {
+	c.Cleanup(func() {
+		_, _ = c.lambda.DeleteFunction(context.Background(), &lambda.DeleteFunctionInput{FunctionName: function})
+	})
+}
+
 // settle waits until the function can be changed.
 func (c *contract) settle() {
 	c.Helper()
+	c.wait()
 	in := &lambda.GetFunctionInput{FunctionName: &c.unique}
 	if err := lambda.NewFunctionActiveV2Waiter(c.lambda).Wait(c.Context(), in, time.Minute); err != nil {
 		c.Fatal(err)
@@ -123,7 +131,7 @@ func contractCreateRefusals(c *contract) {
 			in.Environment = &types.Environment{Variables: map[string]string{name: value}}
 		}
 	}
-	for _, test := range []struct {
+	for i, test := range []struct {
 		name string
 		edit func(*lambda.CreateFunctionInput)
 		code string
@@ -138,10 +146,11 @@ func contractCreateRefusals(c *contract) {
 		{"time-out", func(in *lambda.CreateFunctionInput) { in.Timeout = aws.Int32(901) }, "ValidationException"},
 	} {
 		in := c.creation()
+		in.FunctionName = aws.String(fmt.Sprint(c.unique, "-", i))
 		test.edit(in)
 		_, err := c.lambda.CreateFunction(c.Context(), in)
 		c.answers(test.name, err, test.code)
-		_, _ = c.lambda.DeleteFunction(c.Context(), &lambda.DeleteFunctionInput{FunctionName: &c.unique})
+		c.remove(in.FunctionName)
 	}
 }
 
@@ -149,6 +158,10 @@ func contractUpdate(c *contract) {
 	created := c.create()
 	out := must(c.lambda.UpdateFunctionConfiguration(c.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &c.unique, Description: aws.String("two")}))(c)
 	c.is("LastUpdateStatus", string(out.LastUpdateStatus), "InProgress")
+	_, err := c.lambda.UpdateFunctionConfiguration(c.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &c.unique, Description: aws.String("two")})
+	c.answers("while one is in progress", err, "ResourceConflictException")
+	_, err = c.lambda.PublishVersion(c.Context(), &lambda.PublishVersionInput{FunctionName: &c.unique})
+	c.answers("PublishVersion while one is in progress", err, "ResourceConflictException")
 	c.settle()
 	got := c.get("$LATEST").Configuration
 	c.is("what was not given stays", said(got.Environment.Variables, aws.ToString(got.Handler), aws.ToString(got.Description)), "map[LEVEL:info] index.handler two")
@@ -161,7 +174,11 @@ func contractUpdate(c *contract) {
 		c.answers(test.name, err, "InvalidParameterValueException")
 		c.settle()
 	}
-	_, err := c.lambda.UpdateFunctionCode(c.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: &c.unique, ZipFile: []byte("nope")})
+	key := c.newKey(kms.CreateKeyInput{})
+	must(c.lambda.UpdateFunctionConfiguration(c.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: &c.unique, KMSKeyArn: &key}))(c)
+	c.settle()
+	c.is("KMSKeyArn is kept", said(aws.ToString(c.get("$LATEST").Configuration.KMSKeyArn) == key), "true")
+	_, err = c.lambda.UpdateFunctionCode(c.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: &c.unique, ZipFile: []byte("nope")})
 	c.answers("code that is no zip", err, "InvalidParameterValueException")
 	_, err = c.lambda.UpdateFunctionConfiguration(c.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(c.unique + "-none")})
 	c.answers("no such function", err, "ResourceNotFoundException")

@@ -42,6 +42,7 @@ type contract struct {
 	kms    *kms.Client
 	lambda *lambda.Client
 	role   string // the ARN of a role that functions of the endpoint can have
+	wait   func() // makes the time pass that a write takes, where it does not pass by itself
 	name   string // the case
 	unique string // begins the names of what the case makes
 	// checks is every question of the case with the endpoint's answer and AWS's.
@@ -150,14 +151,14 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// runContract runs every case against an endpoint.
-func runContract(t *testing.T, conf aws.Config, role string, known []difference) {
+// runContract runs every case against an endpoint, of which c says what the cases cannot know.
+func runContract(t *testing.T, conf aws.Config, c contract, known []difference) {
 	t.Helper()
 	checks := map[string]answers{}
 	for _, test := range slices.Concat(kmsContract(), lambdaContract()) {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(&contract{
-				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), role: role, name: test.name,
+				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), role: c.role, wait: c.wait, name: test.name,
 				unique: "sealift-contract-" + strings.ToLower(rand.Text()[:10]), checks: checks,
 			})
 		})
@@ -171,12 +172,15 @@ func runContract(t *testing.T, conf aws.Config, role string, known []difference)
 // TestContract runs the suite against local AWS, which may differ in nothing.
 func TestContract(t *testing.T) {
 	t.Parallel()
-	var ticks atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(ticks.Add(1)) * time.Millisecond) } // no two writes share a time
-	listener := httptest.NewServer(open(t, localaws.Options{Now: now}))
+	const settle = time.Minute
+	var passed atomic.Int64
+	now := func() time.Time {
+		return time.Unix(1767323045, 0).Add(time.Duration(passed.Add(int64(time.Millisecond))))
+	} // no two writes share a time
+	listener := httptest.NewServer(open(t, localaws.Options{Now: now, Settle: settle}))
 	t.Cleanup(listener.Close)
 	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1}
-	runContract(t, conf, "arn:aws:iam::000000000000:role/contract", nil)
+	runContract(t, conf, contract{role: "arn:aws:iam::000000000000:role/contract", wait: func() { passed.Add(int64(settle)) }}, nil)
 }
 
 // TestContractMoto runs the suite against an independent emulator of AWS, with the differences that are known of it.
@@ -187,7 +191,7 @@ func TestContractMoto(t *testing.T) {
 	t.Parallel()
 	endpoint := startMoto(t)
 	conf := aws.Config{Region: region, BaseEndpoint: &endpoint, Credentials: keys(), RetryMaxAttempts: 1}
-	runContract(t, conf, motoRole(t, endpoint), motoDifferences())
+	runContract(t, conf, contract{role: motoRole(t, endpoint), wait: func() {}}, motoDifferences())
 }
 
 // TestContractAWS runs the suite against AWS, with the credentials and the region of the environment and the role of functions
@@ -204,7 +208,7 @@ func TestContractAWS(t *testing.T) {
 	if role == "" {
 		t.Fatal("SEALIFT_CONTRACT_ROLE names no role for functions")
 	}
-	runContract(t, conf, role, nil)
+	runContract(t, conf, contract{role: role, wait: func() {}}, nil)
 }
 
 // startMoto starts moto_server and returns its URL.
