@@ -42,11 +42,10 @@ type Releaser interface {
 	PointAlias(ctx context.Context, c plan.Configuration, name string, was *plan.Alias, version string) error
 }
 
-// Keys asks KMS. Its errors tell denied, key state and throttling apart; that a
-// ciphertext does not open is envelope.ErrOpen.
+// Keys asks KMS for content keys and for data keys, with errors as Unwrapper has
+// them.
 type Keys interface {
-	// Decrypt unwraps the content key of a sealed value.
-	Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error)
+	Unwrapper
 	// GenerateDataKey draws a 256-bit data key in a region.
 	GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error)
 }
@@ -219,34 +218,13 @@ func (r *Reconciler) configure(ctx context.Context, t Target, p plan.Plan, c pla
 }
 
 // sealBundle unseals every value of t and seals them again for the function,
-// under one fresh data key. It is the one function in which plaintext exists; a
-// value that does not open refuses the whole config.
+// under one fresh data key. A value that does not open refuses the whole config.
 func (r *Reconciler) sealBundle(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (envelope.Bundle, error) {
-	values := make(map[string]envelope.Secret, len(t.Config.Spec.Sealed))
-	contentKeys := make(map[string][]byte)
-	defer func() {
-		for _, v := range values {
-			v.Wipe()
-		}
-		for _, k := range contentKeys {
-			clear(k)
-		}
-	}()
-	for _, name := range slices.Sorted(maps.Keys(t.Config.Spec.Sealed)) {
-		sealed, err := t.trusted(name, sealingKeys)
-		if err != nil {
-			return envelope.Bundle{}, fmt.Errorf("unseal %s: %w", name, err)
-		}
-		batch := sealed.KeyID() + " " + string(sealed.WrappedKey())
-		if contentKeys[batch] == nil {
-			if contentKeys[batch], err = r.o.Keys.Decrypt(ctx, sealed); err != nil {
-				return envelope.Bundle{}, fmt.Errorf("unseal %s: %w", name, err)
-			}
-		}
-		if values[name], err = sealed.Open(t.scope(name), contentKeys[batch]); err != nil {
-			return envelope.Bundle{}, fmt.Errorf("unseal %s: %w", name, err)
-		}
+	values, err := Unseal(ctx, r.o.Keys, t.Config, slices.Sorted(maps.Keys(t.Config.Spec.Sealed)), sealingKeys)
+	if err != nil {
+		return envelope.Bundle{}, err
 	}
+	defer wipe(values)
 	to := p.Want.Consumer()
 	key, err := r.o.Keys.GenerateDataKey(ctx, to.Region, t.Config.Spec.Bundle.KMSKey, to.EncryptionContext())
 	if err != nil {

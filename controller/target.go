@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -144,26 +143,6 @@ func (t Target) build(ctx context.Context, bundle envelope.Bundle) (pack.Package
 	return pkg, nil
 }
 
-// trusted parses a sealed value and checks everything that must hold before KMS
-// is asked with it: its scope is where it stands, and its key is a configured one.
-func (t Target) trusted(name string, sealingKeys []string) (envelope.Sealed, error) {
-	sealed, err := envelope.ParseSealed(t.Config.Spec.Sealed[name])
-	if err != nil {
-		return envelope.Sealed{}, err
-	}
-	if err := sealed.CheckScope(t.scope(name)); err != nil {
-		return envelope.Sealed{}, err
-	}
-	if !slices.Contains(sealingKeys, sealed.KeyID()) {
-		return envelope.Sealed{}, plan.Problem{
-			Reason:  "UntrustedSealingKey",
-			Message: fmt.Sprintf("sealed with %s, which is not a configured sealing key", sealed.KeyID()),
-			Fix:     "seal it again with a configured key, or configure that one: sealingKeys in .sealift.yaml, or --sealing-key of the hook",
-		}
-	}
-	return sealed, nil
-}
-
 // maxDescription is Lambda's limit on the description of a version, in characters
 // (https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html).
 const maxDescription = 256
@@ -173,8 +152,4 @@ func (t Target) description(revision string) string {
 	end := []rune(fmt.Sprintf(" @ %.7s", revision))
 	start := []rune("sealift: " + t.File)
 	return string(start[:min(len(start), maxDescription-len(end))]) + string(end)
-}
-
-func (t Target) scope(name string) envelope.Scope {
-	return envelope.Scope{Namespace: t.Config.Namespace, Name: t.Config.Name, Key: name}
 }

@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 under a fresh KMS data key, and updates the function's package and environment.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is an own one
 		Args:              args(cobra.ArbitraryArgs),
 		RunE:              noSuchCommand,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.startLog() },
@@ -91,8 +91,11 @@ under a fresh KMS data key, and updates the function's package and environment.`
 	flags.TextVar(&a.logLevel, "log-level", slog.LevelWarn, "least `level` that is logged to standard error: debug, info, warn, error")
 	flags.StringVar(&a.logFormat, "log-format", "text", "`format` of the log: text or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.verifyCommand(),
-		a.diffCommand(), a.applyCommand(), a.hookCommand(), a.demoCommand(), a.localAWSCommand())
+	completeFlag(root, "log-level", "debug", "info", "warn", "error")
+	completeFlag(root, "log-format", "text", "json")
+	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.unsealCommand(), a.verifyCommand(),
+		a.diffCommand(), a.applyCommand(), a.hookCommand(), a.demoCommand(), a.localAWSCommand(),
+		a.completionCommand(), a.versionCommand())
 	return root
 }
 

@@ -18,7 +18,7 @@ type diffFlags struct {
 
 func (f *diffFlags) register(cmd *cobra.Command) {
 	f.source.register(cmd)
-	cmd.Flags().StringVarP(&f.output, "output", "o", "text", "`format` of the result: text, json or markdown")
+	outputFlag(cmd, &f.output, "text", "json", "markdown")
 	cmd.Flags().BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
 }
 

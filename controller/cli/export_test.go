@@ -2,6 +2,8 @@ package cli
 
 import (
 	"io/fs"
+	"runtime/debug"
+	"strings"
 
 	"sealift.dev/sealift/api/v1alpha1"
 )
@@ -18,4 +20,28 @@ func WriteInitial(names ...string) ([]string, error) {
 // CheckKeys is what verify and the push hook check keys with.
 func CheckKeys(root fs.FS, manifests []v1alpha1.File, trusted []string) (v1alpha1.Errors, int) {
 	return checkKeys(root, manifests, trusted)
+}
+
+// ParseJSONValues reads many values, and reveals them.
+func ParseJSONValues(data []byte) (map[string]string, error) { return revealed(parseJSONValues(data)) }
+
+// ParseEnvValues is as ParseJSONValues.
+func ParseEnvValues(data []byte) (map[string]string, error) { return revealed(parseEnvValues(data)) }
+
+func revealed(values namedValues, err error) (map[string]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	texts := make(map[string]string, len(values))
+	for name, value := range values {
+		texts[name] = string(value.Reveal())
+	}
+	return texts, nil
+}
+
+// VersionText is what version prints.
+func VersionText(info *debug.BuildInfo, format string) (string, error) {
+	var b strings.Builder
+	err := printVersion(&b, versionOf(info), format)
+	return b.String(), err
 }

@@ -129,7 +129,7 @@ func (a *app) keysListCommand() *cobra.Command {
 		Args:  args(cobra.NoArgs),
 		RunE:  func(cmd *cobra.Command, _ []string) error { return a.keysList(cmd.Context(), output) },
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "`format` of the result: text, json or yaml")
+	outputFlag(cmd, &output, "text", "json", "yaml")
 	return cmd
 }
 
@@ -180,7 +180,7 @@ func keyRenderer(format string) (func(io.Writer, []listedKey) error, error) {
 			return err
 		}, nil
 	}
-	return nil, fmt.Errorf("--output %q: not text, json or yaml", format)
+	return nil, unknownFormat(format, "text", "json", "yaml")
 }
 
 func renderKeysText(w io.Writer, keys []listedKey) error {

@@ -217,10 +217,10 @@ func (m *manifest) check(data []byte) (sealed v1alpha1.Errors, err error) {
 
 const sealedField = "spec.sealed"
 
-// set puts a sealed value into the manifest. It returns the faults that other
-// values still have: SetSealed has checked that this one is right.
-func (m *manifest) set(name, sealed string) (v1alpha1.Errors, error) {
-	edited, err := v1alpha1.SetSealed(m.data, map[string]string{name: sealed})
+// set puts sealed values into the manifest. It returns the faults that other
+// values still have: SetSealed has checked that these are right.
+func (m *manifest) set(sealed map[string]string) (v1alpha1.Errors, error) {
+	edited, err := v1alpha1.SetSealed(m.data, sealed)
 	if err != nil {
 		return nil, m.named(err)
 	}

@@ -29,7 +29,7 @@ func renderer(format string) (func([]outcome) []byte, error) {
 	case "markdown":
 		return renderMarkdown, nil
 	}
-	return nil, fmt.Errorf("--output %q: not text, json or markdown", format)
+	return nil, unknownFormat(format, "text", "json", "markdown")
 }
 
 // renderText renders a heading, a line an item, and what was done.

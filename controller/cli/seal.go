@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/spf13/cobra"
@@ -21,18 +23,49 @@ import (
 type sealFlags struct {
 	file     string
 	fromFile string
+	fromJSON string
+	fromEnv  string
 	manifest manifestFlags
+}
+
+// many says whether the flags name a source of many values, and with it their names.
+func (f sealFlags) many() bool { return f.fromJSON != "" || f.fromEnv != "" }
+
+// check refuses what does not go together, and what may be a value in the wrong
+// place; it does not repeat it.
+func (f sealFlags) check(cmd *cobra.Command, names []string) error {
+	given := 0
+	for _, source := range []string{f.fromFile, f.fromJSON, f.fromEnv} {
+		if source != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return usage(cmd, errors.New("only one of --from-file, --from-json and --from-env may be given"))
+	case f.many() && len(names) > 0:
+		return usage(cmd, errors.New("NAME does not go with --from-json and --from-env, which give the names"))
+	case f.many():
+		return nil
+	}
+	return oneName(cmd, names)
 }
 
 func (a *app) sealCommand() *cobra.Command {
 	var f sealFlags
 	cmd := &cobra.Command{
-		Use:   "seal -f FILE NAME",
-		Short: "Seal one value into a manifest",
+		Use:   "seal -f FILE [NAME]",
+		Short: "Seal values into a manifest",
 		Long: `Seal one value under the name NAME into the manifest FILE, and change nothing else
 of it. The value is what standard input holds, without one line end (LF or CRLF)
 at its end; or exactly the bytes of --from-file; or, on a terminal, one line typed
 without echo. It is UTF-8 text, and never an argument of this command.
+
+With --from-json or --from-env all values of a file (or of standard input, "-") are
+sealed in one step, all or none: names that are there are replaced. JSON is one
+object of strings. The other form is lines NAME=VALUE with comments, "export " and
+quotes: 'as it is', or "with \n, \r, \t, \", \$ and \\". Nothing is expanded. What
+is malformed, given twice or ambiguous is refused by its line.
 
 FILE is made if it does not exist, with --name and --function at least.
 
@@ -40,15 +73,25 @@ The value is sealed with the first of sealingKeys in the nearest .sealift.yaml
 upward from FILE. With the key's public PEM beside it that needs no AWS
 credentials and no network; with a symmetric key it is a call of KMS.`,
 		Example: `  printf %s "$PASSWORD" | sealift seal -f manifests/hello.yaml DB_PASSWORD
-  sealift seal -f manifests/hello.yaml --name hello --namespace payments --function hello DB_PASSWORD`,
-		Args: oneName,
+  sealift seal -f manifests/hello.yaml --name hello --namespace payments --function hello DB_PASSWORD
+  sealift seal -f manifests/hello.yaml --from-env prod.env`,
+		Args: func(cmd *cobra.Command, names []string) error { return f.check(cmd, names) },
 		RunE: func(cmd *cobra.Command, names []string) error {
 			f.manifest.given = cmd.Flags().Changed
-			return a.seal(cmd.Context(), f, names[0])
+			return a.seal(cmd.Context(), f, names)
+		},
+		ValidArgsFunction: func(_ *cobra.Command, names []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(names) > 0 || f.file == "" || f.many() {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return sealedNames(f.file), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
 	cmd.Flags().StringVarP(&f.file, "file", "f", "", "manifest `FILE`")
 	cmd.Flags().StringVar(&f.fromFile, "from-file", "", "`file` whose bytes are the value")
+	cmd.Flags().StringVar(&f.fromJSON, "from-json", "", "`file` with many values: a JSON object of strings; - is standard input")
+	cmd.Flags().StringVar(&f.fromEnv, "from-env", "", "`file` with many values: lines NAME=VALUE; - is standard input")
+	completeManifest(cmd, "file")
 	f.manifest.register(cmd.Flags())
 	a.aws.register(cmd.Flags())
 	cmd.SetFlagErrorFunc(quietFlagError)
@@ -77,7 +120,9 @@ func quietFlagError(cmd *cobra.Command, err error) error {
 	return usage(cmd, err)
 }
 
-func (a *app) seal(ctx context.Context, f sealFlags, name string) error {
+// seal seals the value of the one name in names, or those of the source that f
+// names.
+func (a *app) seal(ctx context.Context, f sealFlags, names []string) error {
 	m, err := openManifest(f.file, f.manifest)
 	if err != nil {
 		return err
@@ -86,27 +131,44 @@ func (a *app) seal(ctx context.Context, f sealFlags, name string) error {
 	if err != nil {
 		return err
 	}
-	at := m.scope(name)
-	value, err := a.readValue(ctx, f.fromFile, at)
+	values, err := a.valuesToSeal(ctx, f, m, names)
 	if err != nil {
 		return err
 	}
-	defer value.Wipe()
-	sealed, err := a.sealOne(ctx, key, at, value)
+	defer values.wipe()
+	sealed, err := a.sealAll(ctx, key, m, values)
 	if err != nil {
 		return err
 	}
-	others, err := m.set(name, sealed)
+	others, err := m.set(sealed)
 	if err != nil {
 		return err
 	}
 	if err := m.write(); err != nil {
 		return err
 	}
-	a.log.DebugContext(ctx, "value sealed", "config", at.Namespace+"/"+at.Name, "secret", name, "key", key.ARN, "offline", key.public != nil)
-	fmt.Fprintf(a.Out, "sealed %s in %s\n", at, printable(f.file))
+	for _, name := range slices.Sorted(maps.Keys(sealed)) {
+		at := m.scope(name)
+		a.log.DebugContext(ctx, "value sealed", "config", at.Namespace+"/"+at.Name, "secret", name, "key", key.ARN, "offline", key.public != nil)
+		fmt.Fprintf(a.Out, "sealed %s in %s\n", at, printable(f.file))
+	}
 	a.afterSealing(f.file, others)
 	return nil
+}
+
+// valuesToSeal reads values from where f says.
+func (a *app) valuesToSeal(ctx context.Context, f sealFlags, m *manifest, names []string) (namedValues, error) {
+	switch {
+	case f.fromJSON != "":
+		return a.readValues(ctx, f.fromJSON, parseJSONValues)
+	case f.fromEnv != "":
+		return a.readValues(ctx, f.fromEnv, parseEnvValues)
+	}
+	value, err := a.readValue(ctx, f.fromFile, m.scope(names[0]))
+	if err != nil {
+		return nil, err
+	}
+	return namedValues{names[0]: value}, nil
 }
 
 // afterSealing says the next step: what else is wrong with the manifest, or commit.
@@ -148,18 +210,24 @@ func sealingKeyFor(file string) (sealingKey, error) {
 	return key, nil
 }
 
-// sealOne seals a value: offline with the key's public part, or with a data key
-// that KMS draws.
-func (a *app) sealOne(ctx context.Context, key sealingKey, at envelope.Scope, value envelope.Secret) (string, error) {
-	sealer, err := a.sealer(ctx, key, at)
+// sealAll seals values for m, all with one content key: wrapped offline with the
+// key's public part, or drawn by KMS.
+func (a *app) sealAll(ctx context.Context, key sealingKey, m *manifest, values namedValues) (map[string]string, error) {
+	sealer, err := a.sealer(ctx, key, m.config)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer sealer.Close()
-	return sealer.Seal(at, value)
+	sealed := make(map[string]string, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if sealed[name], err = sealer.Seal(m.scope(name), values[name]); err != nil {
+			return nil, err
+		}
+	}
+	return sealed, nil
 }
 
-func (a *app) sealer(ctx context.Context, key sealingKey, at envelope.Scope) (*envelope.Sealer, error) {
+func (a *app) sealer(ctx context.Context, key sealingKey, config *v1alpha1.SealedConfig) (*envelope.Sealer, error) {
 	if key.public != nil {
 		return envelope.NewOfflineSealer(a.rand, key.ARN, key.public)
 	}
@@ -171,13 +239,13 @@ func (a *app) sealer(ctx context.Context, key sealingKey, at envelope.Scope) (*e
 	if err != nil {
 		return nil, err
 	}
-	dataKey, err := awskms.New(cfg).GenerateDataKey(ctx, parsed.Region, key.ARN, envelope.SealingContext(at.Namespace, at.Name))
+	dataKey, err := awskms.New(cfg).GenerateDataKey(ctx, parsed.Region, key.ARN, envelope.SealingContext(config.Namespace, config.Name))
 	if err != nil {
 		return nil, err
 	}
 	defer dataKey.Wipe()
 	if dataKey.KeyID != key.ARN {
-		return nil, fmt.Errorf("seal %s: KMS answered for the key %s, not for %s", at, dataKey.KeyID, key.ARN)
+		return nil, fmt.Errorf("seal %s/%s: KMS answered for the key %s, not for %s", config.Namespace, config.Name, dataKey.KeyID, key.ARN)
 	}
-	return envelope.NewOnlineSealer(a.rand, at.Namespace, at.Name, dataKey)
+	return envelope.NewOnlineSealer(a.rand, config.Namespace, config.Name, dataKey)
 }

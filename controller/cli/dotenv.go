@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"sealift.dev/sealift/api/v1alpha1"
+)
+
+// parseEnvValues reads lines NAME=VALUE. Empty lines and lines that start with "#"
+// are passed over, and so is "export " before a name. A value stands in 'single
+// quotes' exactly as it is, in "double quotes" with the escapes \n, \r, \t, \", \$
+// and \\, or without quotes. Nothing is expanded. What other tools that read such
+// files do not agree on is refused, as it would silently change a secret.
+func parseEnvValues(data []byte) (_ namedValues, err error) {
+	values := make(namedValues)
+	defer func() {
+		if err != nil {
+			values.wipe()
+		}
+	}()
+	number := 0
+	for line := range bytes.Lines(data) {
+		number++
+		if cause := values.addLine(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))); cause != "" {
+			return nil, v1alpha1.Error{Line: number, Cause: cause}
+		}
+	}
+	if len(values) == 0 {
+		return nil, v1alpha1.Error{Cause: causeNone}
+	}
+	return values, nil
+}
+
+// addLine takes in the value of a line, if it has one. It returns what is wrong with
+// the line, or "".
+func (v namedValues) addLine(line []byte) string {
+	if !utf8.Valid(line) || bytes.ContainsAny(line, "\x00\r") {
+		return "not text: invalid UTF-8, a NUL or a carriage return"
+	}
+	line = bytes.Trim(line, " \t")
+	if len(line) == 0 || line[0] == '#' {
+		return ""
+	}
+	if rest, found := bytes.CutPrefix(line, []byte("export ")); found {
+		line = bytes.TrimLeft(rest, " \t")
+	}
+	name, written, found := bytes.Cut(line, []byte("="))
+	if !found {
+		return "not NAME=VALUE"
+	}
+	value, cause := unquote(written)
+	if cause != "" {
+		return cause
+	}
+	if cause = v.add(string(name), value); cause != "" {
+		clear(value)
+	}
+	return cause
+}
+
+// unquote returns the value that is written behind "=", or what is wrong with it.
+func unquote(written []byte) (value []byte, cause string) {
+	if len(written) == 0 {
+		return []byte{}, ""
+	}
+	switch written[0] {
+	case '\'':
+		value, rest, found := bytes.Cut(written[1:], []byte("'"))
+		if !found {
+			return nil, causeOpenQuote
+		}
+		return bytes.Clone(value), trailing(rest)
+	case '"':
+		return unescape(written[1:])
+	case ' ', '\t':
+		return nil, "white space behind the =; put the value in quotes, or leave the space out"
+	}
+	if bytes.ContainsAny(written, "'\"\\`") || bytes.Contains(written, []byte(" #")) || bytes.Contains(written, []byte("\t#")) {
+		return nil, "quotes, a backslash or a comment in a value without quotes, which tools read differently; put the value in quotes"
+	}
+	return bytes.Clone(written), ""
+}
+
+const causeOpenQuote = "a quote that is not closed on its line; write line ends as \\n in double quotes, or use --from-json"
+
+// unescape returns the value that begins behind a double quote.
+func unescape(written []byte) (value []byte, cause string) {
+	value = []byte{}
+	for i := 0; i < len(written); i++ {
+		switch c := written[i]; c {
+		case '"':
+			return value, trailing(written[i+1:])
+		case '\\':
+			i++
+			at := -1
+			if i < len(written) {
+				at = strings.IndexByte(`nrt"$\`, written[i])
+			}
+			if at < 0 {
+				return nil, `a backslash that is not one of \n, \r, \t, \", \$ and \\ in double quotes`
+			}
+			value = append(value, "\n\r\t\"$\\"[at])
+		default:
+			value = append(value, c)
+		}
+	}
+	return nil, causeOpenQuote
+}
+
+// trailing says what is wrong with what stands behind a closing quote.
+func trailing(rest []byte) string {
+	trimmed := bytes.TrimLeft(rest, " \t")
+	if len(trimmed) == 0 || len(trimmed) < len(rest) && trimmed[0] == '#' {
+		return ""
+	}
+	return "something behind the closing quote"
+}
