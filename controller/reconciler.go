@@ -97,6 +97,20 @@ func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
 	return p, nil
 }
 
+// Status observes the target's function as Plan does, and says how it is. A plan.Problem
+// is part of the Status and no error; with any other error the Status says that it
+// is not known.
+func (r *Reconciler) Status(ctx context.Context, t Target) (plan.Status, plan.Plan, error) {
+	p, err := r.plan(ctx, t)
+	status := plan.StatusOf(p, err, r.o.Now())
+	var problem plan.Problem
+	if err == nil || errors.As(err, &problem) {
+		return status, p, nil
+	}
+	return status, p, fmt.Errorf("%s: %w", t.Key(), err)
+}
+
+// plan is Plan. With an error the Plan holds what had been seen by then.
 func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 	obs, err := r.o.Observer.Observe(ctx, t.Config.Spec.Function.Name, t.Config.Spec.Function.Alias)
 	if err != nil {
@@ -108,9 +122,13 @@ func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 		return plan.Plan{}, err
 	}
 	if err := plan.Check(want, obs); err != nil {
-		return plan.Plan{}, err
+		return plan.Plan{Want: want, Observed: obs}, err
 	}
-	return plan.Decide(want, obs, r.o.Uploads.Last(obs.Latest.ARN), r.o.Now())
+	p, err := plan.Decide(want, obs, r.o.Uploads.Last(obs.Latest.ARN), r.o.Now())
+	if err != nil {
+		return plan.Plan{Want: want, Observed: obs}, err
+	}
+	return p, nil
 }
 
 // Apply plans and executes. KMS is asked to unseal with sealingKeys (ARNs) alone.

@@ -69,6 +69,8 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	mode FILE PERM        assert a file's permissions, as 0644
 //	exits STATUS CMD...   run a program and assert its exit status
 //	function NAME [K=V]   create a function on the local AWS
+//	function-env NAME K=V set a variable of a function, as somebody else would
+//	function-code NAME    upload another package, as somebody else would
 //	live NAME DIR         unpack what the alias live of a function names
 func TestScripts(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
@@ -90,6 +92,9 @@ func TestScripts(t *testing.T) {
 			"exits":       exits,
 			"function":    createFunction,
 			"live":        unpackLive,
+
+			"function-env":  setVariable,
+			"function-code": uploadCode,
 		},
 	})
 }

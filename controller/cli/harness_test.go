@@ -62,6 +62,48 @@ func create(api *lambda.Client, name string, env map[string]string) error {
 	return waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &name}, time.Minute)
 }
 
+// setVariable is the command "function-env NAME KEY=VALUE".
+func setVariable(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: function-env NAME KEY=VALUE")
+	}
+	api := lambdaOf(ts)
+	was, err := api.GetFunctionConfiguration(context.Background(), &lambda.GetFunctionConfigurationInput{FunctionName: &args[0]})
+	ts.Check(err)
+	env := map[string]string{}
+	if was.Environment != nil {
+		env = was.Environment.Variables
+	}
+	key, value, _ := strings.Cut(args[1], "=")
+	env[key] = value
+	_, err = api.UpdateFunctionConfiguration(context.Background(), &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: &args[0], Environment: &types.Environment{Variables: env},
+	})
+	ts.Check(err)
+	ts.Check(updated(api, args[0]))
+}
+
+// uploadCode is the command "function-code NAME".
+func uploadCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: function-code NAME")
+	}
+	code, err := bootstrapZip()
+	ts.Check(err)
+	api := lambdaOf(ts)
+	_, err = api.UpdateFunctionCode(context.Background(), &lambda.UpdateFunctionCodeInput{FunctionName: &args[0], ZipFile: code})
+	ts.Check(err)
+	ts.Check(updated(api, args[0]))
+}
+
+// updated waits until an update has come to its end.
+func updated(api *lambda.Client, name string) error {
+	waiter := lambda.NewFunctionUpdatedV2Waiter(api, func(o *lambda.FunctionUpdatedV2WaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond
+	})
+	return waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &name}, time.Minute)
+}
+
 // bootstrapZip is a package that is not that of any script.
 func bootstrapZip() ([]byte, error) {
 	var b bytes.Buffer

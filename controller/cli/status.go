@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/yaml"
+
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// statusFlags are those of status.
+type statusFlags struct {
+	source   sourceFlags
+	output   string
+	unfenced bool
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	var f statusFlags
+	cmd := &cobra.Command{
+		Use:   "status [PATH...]",
+		Short: "Show what is deployed of each config",
+		Long: `Look at the functions of the manifests in PATH (files or folders; default: this
+folder) in the commit at HEAD, and show for each config:
+
+  READY     True: the function is what the config says; False; Suspended; Unknown
+  VERSION   what the alias names, or $LATEST
+  REVISION  the commit that was applied last
+  DATA KEY  the age of the deployed bundle's data key
+  CHANGES   what apply would change, in a few words; diff shows them
+
+With --repo a branch of another repository is read. There is no store: Lambda is
+asked, nothing is written, and KMS is not asked. In JSON and YAML a condition's
+lastTransitionTime is the time of this look.
+
+Exit status: 0 if every function was seen, ready or not; 2 on an error.`,
+		Args: args(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			if err := f.source.check(paths); err != nil {
+				return usage(cmd, err)
+			}
+			return a.status(cmd.Context(), f, paths)
+		},
+	}
+	f.source.register(cmd)
+	outputFlag(cmd, &f.output, "text", "json", "yaml")
+	cmd.Flags().BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators)")
+	a.aws.register(cmd.Flags())
+	return cmd
+}
+
+func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
+	render, err := statusRenderer(f.output)
+	if err != nil {
+		return err
+	}
+	s, err := f.source.openToApply(ctx, paths)
+	if err != nil {
+		return err
+	}
+	defer s.repo.Close()
+	targets, err := a.loadSome(ctx, s)
+	if err != nil {
+		return err
+	}
+	p := a.newPass(s.repo, f.unfenced, nil)
+	var list []observedStatus
+	var failures []error
+	for _, t := range targets {
+		one, err := p.status(ctx, t)
+		failures = append(failures, err)
+		list = append(list, one)
+	}
+	return errors.Join(append(failures, render(a.Out, list, a.now()))...)
+}
+
+// status observes a target. The result says what the error says too.
+func (p *pass) status(ctx context.Context, t controller.Target) (observedStatus, error) {
+	spec := t.Config.Spec
+	one := observedStatus{
+		Config: t.Key(), File: t.File, Region: t.Region(), Function: spec.Function.Name, Alias: spec.Function.Alias, Suspended: spec.Suspend,
+	}
+	r, err := p.in(ctx, t.Region())
+	if err != nil {
+		one.Status = plan.StatusOf(plan.Plan{}, err, p.app.now())
+		return one, fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	seen, planned, err := r.Status(ctx, t)
+	one.Status = seen
+	if drifted := meta.FindStatusCondition(seen.Conditions, plan.ConditionDrifted); drifted.Status != metav1.ConditionUnknown {
+		one.Changes = planned.Summary()
+	}
+	return one, err
+}
+
+// observedStatus is the status of one config as it is printed.
+type observedStatus struct {
+	Config    string      `json:"config"`
+	File      string      `json:"file"`
+	Region    string      `json:"region"`
+	Function  string      `json:"function"`
+	Alias     string      `json:"alias,omitempty"`
+	Suspended bool        `json:"suspended,omitempty"`
+	Changes   string      `json:"changes,omitempty"` // absent if they are not known
+	Status    plan.Status `json:"status"`
+}
+
+// statusRenderer returns the function that prints statuses in a format.
+func statusRenderer(format string) (func(io.Writer, []observedStatus, time.Time) error, error) {
+	switch format {
+	case "text":
+		return renderStatusText, nil
+	case "json":
+		return func(w io.Writer, list []observedStatus, _ time.Time) error {
+			enc := json.NewEncoder(w)
+			enc.SetIndent("", "  ")
+			enc.SetEscapeHTML(false)
+			return enc.Encode(list)
+		}, nil
+	case "yaml":
+		return func(w io.Writer, list []observedStatus, _ time.Time) error {
+			data, err := yaml.Marshal(list)
+			if err == nil {
+				_, err = w.Write(data)
+			}
+			return err
+		}, nil
+	}
+	return nil, unknownFormat(format, "text", "json", "yaml")
+}
+
+// renderStatusText prints a table in which nothing is empty.
+func renderStatusText(w io.Writer, list []observedStatus, now time.Time) error {
+	var b bytes.Buffer
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CONFIG\tREADY\tFUNCTION\tALIAS\tVERSION\tREVISION\tDATA KEY\tCHANGES\tMESSAGE")
+	for _, one := range list {
+		cells := []string{one.Config, one.ready(), one.Region + "/" + one.Function, one.Alias, one.version(), fmt.Sprintf("%.7s", one.Status.Revision),
+			one.age(now), one.Changes, one.message()}
+		for i, cell := range cells {
+			cells[i] = visible(cmp.Or(cell, "-"))
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (s observedStatus) condition() metav1.Condition {
+	return *meta.FindStatusCondition(s.Status.Conditions, plan.ConditionReady)
+}
+
+func (s observedStatus) ready() string {
+	if c := s.condition(); c.Reason != plan.ReasonSuspended {
+		return string(c.Status)
+	}
+	return plan.ReasonSuspended
+}
+
+// message is empty where the columns before it say all.
+func (s observedStatus) message() string {
+	switch c := s.condition(); c.Reason {
+	case plan.ReasonInSync, plan.ReasonSuspended:
+		return ""
+	default:
+		first, _, _ := strings.Cut(c.Message, "\n")
+		return first
+	}
+}
+
+func (s observedStatus) version() string {
+	if s.Status.Function == nil {
+		return ""
+	}
+	return s.Status.Function.Version
+}
+
+// age is that of the data key.
+func (s observedStatus) age(now time.Time) string {
+	if s.Status.DataKey == nil {
+		return ""
+	}
+	return duration.HumanDuration(now.Sub(s.Status.DataKey.Created.Time))
+}
