@@ -1,0 +1,226 @@
+package pack
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Deployed is a package that somebody deployed and that Inspect accepted: other bytes can be put in the place of its
+// bundle. It keeps the zip that it was made from, which must not be changed.
+type Deployed struct {
+	data    []byte
+	bundle  string
+	records []record // in the order of the central directory
+	comment []byte
+	end     int64 // where the last entry ends and the central directory starts
+}
+
+// record is one entry of a zip as it stands there.
+type record struct {
+	name         string
+	central      []byte // its header in the central directory
+	extra        []byte // the extra fields of that
+	flags        uint16
+	method       uint16
+	crc          uint32
+	packed, size int64
+	disk         uint16
+	attributes   uint32
+	start        int64 // of its local header
+	body         int64 // of its compressed bytes
+	end          int64 // behind these and their data descriptor
+}
+
+// Headers of a zip: their signatures and the sizes of what is fixed of them (APPNOTE 4.3.7, 4.3.9, 4.3.12, 4.3.15, 4.3.16).
+const (
+	localMark, localSize     = "PK\x03\x04", 30
+	centralMark, centralSize = "PK\x01\x02", 46
+	endMark, endSize         = "PK\x05\x06", 22
+	locator64Mark, locator64 = "PK\x06\x07", 20
+	descriptorMark           = "PK\x07\x08"
+
+	max16 = 1<<16 - 1
+	max32 = 1<<32 - 1
+)
+
+var errOutside = errors.New("there is data ahead of the zip's first entry or behind its directory")
+
+// Inspect checks whether a bundle can be put at a path into a package that may be hostile, without unpacking any of it to
+// disk. It accepts a zip that every tool reads in the same way, and which unpacks to plain files and folders, each at its
+// own place: entries follow on each other without gaps, overlaps and anything ahead or behind, both headers of an entry
+// agree, and contents have the sizes and checksums that they claim, within [MaxZipped], [MaxUnzipped] and [MaxEntries].
+// Names that differ in case alone are one place. Faults of one entry are an *[Error].
+func Inspect(data []byte, bundle string) (*Deployed, error) {
+	if cause := nameFault(bundle); cause != "" {
+		return nil, &Error{Path: shown(bundle), Cause: cause}
+	}
+	if len(data) > MaxZipped {
+		return nil, fmt.Errorf("the zip has %d bytes, Lambda takes at most %d (50 MB) in a direct upload", len(data), MaxZipped)
+	}
+	d := &Deployed{data: data, bundle: bundle}
+	if err := d.parse(); err != nil {
+		return nil, err
+	}
+	if err := d.checkRecords(); err != nil {
+		return nil, err
+	}
+	if err := d.checkPlaces(); err != nil {
+		return nil, err
+	}
+	if err := d.checkLayout(); err != nil {
+		return nil, err
+	}
+	return d, d.checkContents()
+}
+
+// parse reads the end of the zip and its central directory.
+func (d *Deployed) parse() error {
+	window := max(0, len(d.data)-endSize-max16)
+	at := bytes.LastIndex(d.data[window:], []byte(endMark))
+	if at < 0 || len(d.data)-window-at < endSize {
+		return errors.New("it is not a zip, or not all of one")
+	}
+	at += window
+	end := d.data[at:]
+	d.comment = end[endSize:]
+	count, size, offset := int(u16(end, 10)), int64(u32(end, 12)), int64(u32(end, 16))
+	switch comment := int(u16(end, 20)); {
+	case comment < len(d.comment):
+		return errors.New("there is data behind the zip's end")
+	case comment > len(d.comment):
+		return errors.New("it is not a zip, or not all of one")
+	case count == max16, size == max32, offset == max32, bytes.HasPrefix(d.data[max(0, at-locator64):], []byte(locator64Mark)):
+		return fmt.Errorf("the zip uses ZIP64, as for more than %d entries, which no package needs", MaxEntries)
+	case u16(end, 4) != 0, u16(end, 6) != 0, int(u16(end, 8)) != count:
+		return errors.New("the zip is a part of several")
+	case offset+size > int64(at):
+		return errors.New("the zip's directory is not where the zip says")
+	case offset+size < int64(at):
+		return errOutside
+	}
+	d.end = offset
+	return d.parseDirectory(d.data[offset:at], count)
+}
+
+func (d *Deployed) parseDirectory(directory []byte, count int) error {
+	for range count {
+		if len(directory) < centralSize || string(directory[:4]) != centralMark {
+			return errors.New("the zip's directory is not that of a zip")
+		}
+		name, extra, comment := int(u16(directory, 28)), int(u16(directory, 30)), int(u16(directory, 32))
+		size := centralSize + name + extra + comment
+		if len(directory) < size {
+			return errors.New("the zip's directory is not that of a zip")
+		}
+		header := directory[:size]
+		d.records = append(d.records, record{
+			name: string(header[centralSize:][:name]), central: header, extra: header[centralSize+name:][:extra],
+			flags: u16(header, 8), method: u16(header, 10), crc: u32(header, 16),
+			packed: int64(u32(header, 20)), size: int64(u32(header, 24)),
+			disk: u16(header, 34), attributes: u32(header, 38), start: int64(u32(header, 42)),
+		})
+		directory = directory[size:]
+	}
+	if len(directory) > 0 {
+		return fmt.Errorf("the zip's directory holds more than its %d entries", count)
+	}
+	return nil
+}
+
+// checkLayout finds the entries, compares their local headers with the central ones, and makes sure that they follow on
+// each other from the first byte to the directory.
+func (d *Deployed) checkLayout() error {
+	for i := range d.records {
+		r := &d.records[i]
+		if cause := d.localFault(r); cause != "" {
+			return &Error{Path: shown(r.name), Cause: cause}
+		}
+	}
+	order := d.order()
+	if len(order) == 0 && d.end > 0 || len(order) > 0 && d.records[order[0]].start > 0 {
+		return errOutside
+	}
+	for i, at := range order {
+		r, limit := &d.records[at], d.end
+		if i+1 < len(order) {
+			limit = d.records[order[i+1]].start
+		}
+		if r.body+r.packed > limit {
+			return &Error{Path: shown(r.name), Cause: "it overlaps another entry"}
+		}
+		if cause := d.descriptorFault(r, limit); cause != "" {
+			return &Error{Path: shown(r.name), Cause: cause}
+		}
+	}
+	return nil
+}
+
+// order returns the indices of the records in the order in which the entries stand in the zip.
+func (d *Deployed) order() []int {
+	order := make([]int, len(d.records))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(d.records[a].start, d.records[b].start) })
+	return order
+}
+
+// agreeing are the flags that both headers of an entry have to have alike: encrypted, data descriptor, UTF-8.
+const agreeing = flagsEncrypted | flagDescriptor | namesUTF8
+
+// flagDescriptor is the general purpose flag of an entry whose sizes and checksum follow on its data (APPNOTE 4.4.4, bit 3).
+const flagDescriptor = 1 << 3
+
+// localFault compares the local header of an entry with the central one, and sets where the compressed bytes are.
+func (d *Deployed) localFault(r *record) string {
+	if r.start+localSize > d.end || string(d.data[r.start:][:4]) != localMark {
+		return "it is not where the zip's directory says"
+	}
+	header := d.data[r.start:d.end]
+	name, extra := int64(u16(header, 26)), int64(u16(header, 28))
+	r.body = r.start + localSize + name + extra
+	if r.body+r.packed > d.end {
+		return "it is not where the zip's directory says"
+	}
+	// What follows in a data descriptor is zero here, or, as with Info-ZIP, known already.
+	agrees := func(at int, value int64) bool {
+		local := int64(u32(header, at))
+		return local == value || local == 0 && r.flags&flagDescriptor != 0
+	}
+	switch {
+	case string(header[localSize:][:name]) != r.name:
+		return "its two headers have different names"
+	case u16(header, 6)&agreeing != r.flags&agreeing, u16(header, 8) != r.method,
+		!agrees(14, int64(r.crc)), !agrees(18, r.packed), !agrees(22, r.size):
+		return "its two headers do not agree"
+	}
+	return extraFault(header[localSize+name:][:extra], r.name)
+}
+
+// descriptorFault checks what is between the compressed bytes of an entry and the limit, where the next one starts: a data
+// descriptor (APPNOTE 4.3.9), with or without its signature, or nothing. It sets where the entry ends.
+func (d *Deployed) descriptorFault(r *record, limit int64) string {
+	rest := d.data[r.body+r.packed : limit]
+	r.end = limit
+	if r.flags&flagDescriptor == 0 {
+		if len(rest) > 0 {
+			return "it is followed by bytes that belong to no entry"
+		}
+		return ""
+	}
+	if len(rest) == 16 && string(rest[:4]) == descriptorMark {
+		rest = rest[4:]
+	}
+	if len(rest) != 12 || u32(rest, 0) != r.crc || int64(u32(rest, 4)) != r.packed || int64(u32(rest, 8)) != r.size {
+		return "its data descriptor is not that of its header"
+	}
+	return ""
+}
+
+func u16(b []byte, at int) uint16 { return binary.LittleEndian.Uint16(b[at:]) }
+
+func u32(b []byte, at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
