@@ -127,7 +127,9 @@ type BundleSpec struct {
 	Path string `json:"path,omitempty"`
 
 	// maxAge is the age at which the bundle is encrypted again under a fresh data key, as a
-	// number with a unit, such as 720h; at least 1h. Absent: age is no reason.
+	// number with a unit, such as 720h; at least 1h. Up to a tenth is taken off, always the
+	// same for one namespace and name, so that many configs are not due at one moment. Absent:
+	// age is no reason.
 	// +optional
 	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
 }

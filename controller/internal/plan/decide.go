@@ -2,6 +2,8 @@ package plan
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -164,7 +166,7 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 	case m.Source != p.Want.Source():
 		p.BundleReason = p.sourceReason()
 	case p.expired(m, now):
-		p.BundleReason = fmt.Sprintf("the data key is older than %s", p.Want.Config.Spec.Bundle.MaxAge.Duration)
+		p.BundleReason = fmt.Sprintf("the data key reached its age (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
 	case codeChanged:
 		p.BundleReason = "the package that carries it is uploaded"
 	case replaced:
@@ -213,9 +215,17 @@ func (p *Plan) sourceReason() string {
 	return strings.Join(changed, ", ")
 }
 
+// expired reports whether the data key is due: up to a tenth ahead of its age, which
+// namespace and name decide, so that a fleet's are not all due at one moment.
 func (p *Plan) expired(m Marker, now time.Time) bool {
 	maxAge := p.Want.Config.Spec.Bundle.MaxAge
-	return maxAge != nil && now.Sub(m.DataKey) >= maxAge.Duration
+	return maxAge != nil && now.Sub(m.DataKey) >= maxAge.Duration-jitter(p.Want.key(), maxAge.Duration/10)
+}
+
+// jitter returns a duration from 0 to below limit that is always the same for key.
+func jitter(key string, limit time.Duration) time.Duration {
+	sum := sha256.Sum256([]byte(key))
+	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(max(limit, 1)))
 }
 
 // configuration decides whether the environment is written: it is with every

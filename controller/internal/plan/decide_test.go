@@ -210,15 +210,15 @@ func TestDecide(t *testing.T) {
 			name: "data key at its age",
 			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Hour} },
 			lines: []string{
-				"change bundle : fresh data key: the data key is older than 1h0m0s; 2 secrets encrypted",
+				"change bundle : fresh data key: the data key reached its age (maxAge 1h0m0s); 2 secrets encrypted",
 				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
 			},
-			bundle: "the data key is older than 1h0m0s", configure: true, release: true,
+			bundle: "the data key reached its age (maxAge 1h0m0s)", configure: true, release: true,
 		},
 		{
-			name: "data key a second younger",
+			name: "data key a tenth younger",
 			edit: func(c *v1alpha1.SealedConfig) {
-				c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Hour + time.Second}
+				c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Hour * 10 / 9}
 			},
 		},
 		{
@@ -393,5 +393,37 @@ func TestApplyConverges(t *testing.T) {
 		if p, err = plan.Decide(d, obs, nil, now); err != nil || !p.InSync() {
 			t.Errorf("from %v: after the apply %v, %v", live, lines(p), err)
 		}
+	}
+}
+
+// A fleet whose data keys were drawn at one moment is not due at one moment: each config
+// is, at a time of its own in the last tenth of maxAge, and always at the same.
+func TestMaxAgeIsSpreadByName(t *testing.T) {
+	const maxAge = 1000 * time.Hour
+	due := func(name string, age time.Duration) bool {
+		d := desired(revision1, config(func(c *v1alpha1.SealedConfig) {
+			c.Name, c.Spec.Bundle.MaxAge = name, &metav1.Duration{Duration: maxAge}
+		}), nil)
+		obs := applied(d)
+		p, err := plan.Decide(d, obs, nil, now.Add(-time.Hour).Add(age)) // the age of the key that applied gives
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !p.InSync()
+	}
+	early := 0
+	for i := range 200 {
+		name := fmt.Sprintf("config-%d", i)
+		if due(name, maxAge*9/10) || !due(name, maxAge) {
+			t.Errorf("%s is not due in the last tenth", name)
+		}
+		if half := due(name, maxAge*95/100); half != due(name, maxAge*95/100) {
+			t.Errorf("%s is due at different times", name)
+		} else if half {
+			early++
+		}
+	}
+	if early < 70 || early > 130 {
+		t.Errorf("%d of 200 configs are due in the first half of the last tenth", early)
 	}
 }
