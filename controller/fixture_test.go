@@ -63,18 +63,19 @@ func newFixture(t *testing.T) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, aws: server, commits: map[string]commit{}, uploads: uploads{}, before: func(string) {}}
-	cfg := awstest.Config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.before(operation(r))
 		server.ServeHTTP(w, r)
-	}), region)
+	})
+	cfg := awstest.Config(watched, region)
 	f.lambda, f.kms = lambda.NewFromConfig(cfg), awskms.New(cfg)
 	f.sealing = f.key("alias/sealift-sealing").ARN
 	f.trusted = []string{f.sealing}
 	f.bundle = f.key("alias/sealift-bundle").ARN
 	f.createFunction("hello")
-	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(server)})
+	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(watched)})
 	f.r = controller.New(controller.Options{
-		Observer: functions, Writer: functions, Releaser: functions, Keys: f.kms, Uploads: f.uploads,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Keys: f.kms, Uploads: f.uploads,
 		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return f
@@ -156,12 +157,16 @@ func (f *fixture) seal(name string, values map[string]string) map[string]string 
 type manifest struct {
 	name, function, kmsKey string
 	env, sealed            map[string]string
+	patch                  bool // no spec.package
 }
 
 func (m manifest) file() *fstest.MapFile {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: sealift.dev/v1alpha1\nkind: SealedConfig\nmetadata: {name: %s, namespace: payments}\nspec:\n", m.name)
-	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2, alias: live}\n  package: {path: ../functions/hello}\n", m.function)
+	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2, alias: live}\n", m.function)
+	if !m.patch {
+		b.WriteString("  package: {path: ../functions/hello}\n")
+	}
 	fmt.Fprintf(&b, "  bundle: {kmsKey: %q}\n", m.kmsKey)
 	for section, values := range map[string]map[string]string{"environment": m.env, "sealed": m.sealed} {
 		if len(values) > 0 {

@@ -42,6 +42,13 @@ type Releaser interface {
 	PointAlias(ctx context.Context, c plan.Configuration, name string, was *plan.Alias, version string) error
 }
 
+// Downloader downloads packages.
+type Downloader interface {
+	// Package returns the package that c was observed with, and an error if it is not
+	// the one of c's CodeSHA256.
+	Package(ctx context.Context, c plan.Configuration) ([]byte, error)
+}
+
 // Keys asks KMS for content keys and for data keys, with errors as Unwrapper has
 // them.
 type Keys interface {
@@ -63,14 +70,15 @@ type Uploads interface {
 
 // Options configure a Reconciler. Every field is required.
 type Options struct {
-	Observer Observer
-	Writer   Writer
-	Releaser Releaser
-	Keys     Keys
-	Uploads  Uploads
-	Rand     io.Reader
-	Now      func() time.Time
-	Log      *slog.Logger
+	Observer   Observer
+	Downloader Downloader
+	Writer     Writer
+	Releaser   Releaser
+	Keys       Keys
+	Uploads    Uploads
+	Rand       io.Reader
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Reconciler plans and applies the targets of one region. It keeps no state and
@@ -85,6 +93,13 @@ func New(o Options) *Reconciler { return &Reconciler{o: o} }
 type Result struct {
 	Plan    plan.Plan // what was executed; in sync if there was nothing to do
 	Version string    // that the alias was moved to, or ""
+	Patched *Patched  // nil if no deployed package was patched
+}
+
+// Patched says what became of the entries of a package that was patched.
+type Patched struct {
+	Unchanged int  // entries whose bytes were kept
+	Replaced  bool // the bundle took the place of an earlier one, and was not added
 }
 
 // Plan observes the target's function and decides. It changes nothing and asks
@@ -170,13 +185,14 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	current, revision := p.Observed.Latest, p.Observed.Marker().Revision
 	if p.Configure {
 		revision = t.Revision
-		marker, uploaded, err := r.deliver(ctx, t, p, sealingKeys)
+		d, err := r.deliver(ctx, t, p, sealingKeys)
 		if err != nil {
 			return Result{}, err
 		}
-		if current, err = r.configure(ctx, t, p, uploaded, marker); err != nil {
+		if current, err = r.configure(ctx, t, p, d.function, d.marker); err != nil {
 			return Result{}, err
 		}
+		result.Patched = d.patched
 	}
 	if !p.Release {
 		return result, nil
@@ -194,24 +210,35 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	return result, nil
 }
 
-// deliver uploads the package where the plan has it, and returns the marker of
-// what is deployed then.
-func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (plan.Marker, plan.Configuration, error) {
+// delivery is a function whose package is as planned, and the marker that is to
+// say so.
+type delivery struct {
+	function plan.Configuration
+	marker   plan.Marker
+	patched  *Patched
+}
+
+// deliver uploads the package where the plan has it.
+func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (delivery, error) {
 	latest, deployed := p.Observed.Latest, p.Observed.Marker()
 	if p.Carried != nil {
 		deployed = *p.Carried
 	}
 	if p.BundleReason == "" {
-		return p.Want.MarkerFor(deployed.BundleID, deployed.CodeSHA256, deployed.DataKey), latest, nil
+		return delivery{function: latest, marker: p.Want.MarkerFor(deployed.BundleID, deployed.CodeSHA256, deployed.DataKey)}, nil
+	}
+	carrier, err := r.carrier(ctx, t, latest)
+	if err != nil {
+		return delivery{}, err
 	}
 	drawn := r.o.Now()
 	bundle, err := r.sealBundle(ctx, t, p, sealingKeys)
 	if err != nil {
-		return plan.Marker{}, latest, err
+		return delivery{}, err
 	}
-	pkg, err := t.build(ctx, bundle)
+	pkg, patched, err := carrier.with(bundle)
 	if err != nil {
-		return plan.Marker{}, latest, err
+		return delivery{}, err
 	}
 	marker := p.Want.MarkerFor(bundle.ID(), pkg.SHA256, drawn)
 	if err := r.o.Uploads.Remember(latest.ARN, marker); err != nil {
@@ -219,10 +246,10 @@ func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan, sealing
 	}
 	updated, err := r.o.Writer.UpdateCode(ctx, latest, pkg.Zip, pkg.SHA256)
 	if err != nil {
-		return plan.Marker{}, latest, err
+		return delivery{}, err
 	}
 	r.o.Log.InfoContext(ctx, "package uploaded", "config", t.Key(), "reason", p.BundleReason, "revision", t.Revision, "codeSha256", pkg.SHA256)
-	return marker, updated, nil
+	return delivery{function: updated, marker: marker, patched: patched}, nil
 }
 
 // configure writes the environment with the marker over that of c.

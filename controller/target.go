@@ -13,7 +13,6 @@ import (
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
-	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -38,8 +37,12 @@ func (t Target) Manifest() v1alpha1.File { return t.file }
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
 
-// PackageDir returns the folder of spec.package.path, from the repository's root.
+// PackageDir returns the folder of spec.package.path, from the repository's root, or
+// "" if the deployed package is patched.
 func (t Target) PackageDir() string {
+	if t.Config.Spec.Package == nil {
+		return ""
+	}
 	return path.Join(path.Dir(t.File), t.Config.Spec.Package.Path)
 }
 
@@ -74,20 +77,29 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 // desired looks up what the plan needs to know of git. marked is the revision of
 // the function's marker, or "".
 func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error) {
-	tree, err := t.commit.TreeID(t.PackageDir())
+	code, err := t.code()
 	if err != nil {
 		return plan.Desired{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
 	}
-	want := plan.Desired{
-		File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region,
-		Code: plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude),
-	}
+	want := plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}
 	if marked != "" && marked != t.Revision {
 		want.Previous = t.previous(ctx, marked)
 	} else if marked == t.Revision {
 		want.Previous = t.Config
 	}
 	return want, nil
+}
+
+// code returns the identity of the target's package.
+func (t Target) code() (envelope.Digest, error) {
+	if t.Config.Spec.Package == nil {
+		return plan.PatchIdentity(), nil
+	}
+	tree, err := t.commit.TreeID(t.PackageDir())
+	if err != nil {
+		return envelope.Digest{}, err
+	}
+	return plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude), nil
 }
 
 // previous returns the config as it was at an earlier revision, or nil if it
@@ -113,34 +125,20 @@ func (t Target) previous(ctx context.Context, revision string) *v1alpha1.SealedC
 
 // Same reports whether t and other, at its own revision, want the same.
 func (t Target) Same(other Target) bool {
-	tree, err := t.commit.TreeID(t.PackageDir())
-	otherTree, otherErr := other.commit.TreeID(other.PackageDir())
-	return err == nil && otherErr == nil && tree == otherTree && t.region == other.region &&
+	code, err := t.code()
+	otherCode, otherErr := other.code()
+	return err == nil && otherErr == nil && code == otherCode && t.region == other.region &&
 		reflect.DeepEqual(t.Config, other.Config)
 }
 
 // Check reports what would stop an apply of t and shows in its commit alone, but
 // for the sealing keys: a package folder that is not there.
 func (t Target) Check() v1alpha1.Errors {
-	if _, err := t.commit.TreeID(t.PackageDir()); err != nil {
+	if _, err := t.code(); err != nil {
 		const field = "spec.package.path"
 		return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
 	}
 	return nil
-}
-
-// build zips the target's package with bundle in it.
-func (t Target) build(ctx context.Context, bundle envelope.Bundle) (pack.Package, error) {
-	tree, err := t.commit.Sub(ctx, t.PackageDir())
-	if err != nil {
-		return pack.Package{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
-	}
-	spec := t.Config.Spec
-	pkg, err := pack.Build(tree, spec.Package.Exclude, pack.File{Path: spec.Bundle.Path, Data: bundle.Bytes()})
-	if err != nil {
-		return pack.Package{}, fmt.Errorf("build package %s: %w", t.PackageDir(), err)
-	}
-	return pkg, nil
 }
 
 // maxDescription is Lambda's limit on the description of a version, in characters

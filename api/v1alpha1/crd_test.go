@@ -96,6 +96,9 @@ func compareSchema(t *testing.T, at string, got schema, want reflect.Type) {
 		if got.Properties[name].Description == "" {
 			t.Errorf("%s has no description", below)
 		}
+		if field.Kind() == reflect.Pointer && field.Elem().PkgPath() == reflect.TypeFor[v1alpha1.SealedConfig]().PkgPath() {
+			field = field.Elem()
+		}
 		if field.Kind() == reflect.Struct {
 			compareSchema(t, below, got.Properties[name], field)
 		}

@@ -57,7 +57,7 @@ spec:
 		},
 		Spec: v1alpha1.SealedConfigSpec{
 			Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2", Alias: "live"},
-			Package:  v1alpha1.PackageSpec{Path: "../functions/hello", Exclude: []string{"hello.json", "*.test.js"}},
+			Package:  &v1alpha1.PackageSpec{Path: "../functions/hello", Exclude: []string{"hello.json", "*.test.js"}},
 			Bundle: v1alpha1.BundleSpec{
 				KMSKey: "alias/sealift-bundle", Path: "config/sealed.jwe", MaxAge: &metav1.Duration{Duration: 720 * time.Hour},
 			},
@@ -90,7 +90,7 @@ func TestDecodeFillsDefaults(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "hello", Namespace: "default"},
 		Spec: v1alpha1.SealedConfigSpec{
 			Function: v1alpha1.FunctionSpec{Name: "hello"},
-			Package:  v1alpha1.PackageSpec{Path: "."},
+			Package:  &v1alpha1.PackageSpec{Path: "."},
 			Bundle:   v1alpha1.BundleSpec{Path: "sealed-config.jwe"},
 		},
 	}
@@ -129,7 +129,6 @@ func TestDecodeReportsForm(t *testing.T) {
 			"m.yaml:1: kind: required; want SealedConfig",
 			"m.yaml:1: metadata.name: required",
 			"m.yaml:1: spec.function.name: required",
-			"m.yaml:1: spec.package.path: required: the folder of the function's code, relative to this file",
 			"m.yaml:1: x: YAML aliases and anchors are not allowed; write the value out",
 			"m.yaml:1: x: unknown field; want one of apiVersion, kind, metadata, spec",
 			"m.yaml:2: apiVersion: YAML aliases and anchors are not allowed; write the value out",
@@ -207,7 +206,6 @@ func TestDecodeReportsForm(t *testing.T) {
 			"m.yaml:1: kind: required; want SealedConfig",
 			"m.yaml:1: metadata.name: required",
 			"m.yaml:1: spec.function.name: required",
-			"m.yaml:1: spec.package.path: required: the folder of the function's code, relative to this file",
 		}},
 		{name: "kind without apiVersion", text: swap(t, "apiVersion: sealift.dev/v1alpha1\n", ""), want: []string{"m.yaml:1: apiVersion: required; want sealift.dev/v1alpha1"}},
 		{name: "unknown version", text: swap(t, "v1alpha1", "v9") + "  unknown: x\n", want: []string{"m.yaml:1: apiVersion: unknown version; want sealift.dev/v1alpha1"}},

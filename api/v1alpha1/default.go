@@ -19,7 +19,7 @@ func Default(c *SealedConfig) {
 		c.Namespace = DefaultNamespace
 	}
 	c.Spec.Function.setDefaults()
-	if c.Spec.Package.Path != "" {
+	if c.Spec.Package != nil && c.Spec.Package.Path != "" {
 		c.Spec.Package.Path = path.Clean(c.Spec.Package.Path)
 	}
 	if c.Spec.Bundle.Path == "" {

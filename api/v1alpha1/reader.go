@@ -100,6 +100,15 @@ func (r *reader) value(n *yaml.Node, want reflect.Type, at fieldPath) (any, bool
 	case reflect.TypeFor[bool]():
 		return r.boolean(n, at)
 	}
+	if want.Kind() == reflect.Pointer {
+		// What is absent means something of its own, which nobody should get by an
+		// empty field.
+		if isNull(n) {
+			r.fault(n, at, "no value; give it one, or remove the field")
+			return nil, false
+		}
+		want = want.Elem()
+	}
 	if isNull(n) {
 		return nil, false
 	}

@@ -129,7 +129,7 @@ func TestFileLine(t *testing.T) {
 func TestDefaultIsIdempotent(t *testing.T) {
 	c := &v1alpha1.SealedConfig{Spec: v1alpha1.SealedConfigSpec{
 		Function: v1alpha1.FunctionSpec{Name: "arn:aws:lambda:us-east-2:111122223333:function:hello"},
-		Package:  v1alpha1.PackageSpec{Path: "./a/../b/"},
+		Package:  &v1alpha1.PackageSpec{Path: "./a/../b/"},
 	}}
 	v1alpha1.Default(c)
 	once := *c
@@ -139,7 +139,7 @@ func TestDefaultIsIdempotent(t *testing.T) {
 	}
 	want := v1alpha1.SealedConfigSpec{
 		Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2"},
-		Package:  v1alpha1.PackageSpec{Path: "b"},
+		Package:  &v1alpha1.PackageSpec{Path: "b"},
 		Bundle:   v1alpha1.BundleSpec{Path: "sealed-config.jwe"},
 	}
 	if diff := cmp.Diff(want, c.Spec); diff != "" {

@@ -47,8 +47,11 @@ type SealedConfigSpec struct {
 	// creates one.
 	Function FunctionSpec `json:"function"`
 
-	// package is the function's code.
-	Package PackageSpec `json:"package"`
+	// package is the function's code. Absent: the package that is deployed is patched. The
+	// bundle is put into it, every other byte of it stays as it is, and when somebody deploys
+	// another one, that is patched again.
+	// +optional
+	Package *PackageSpec `json:"package,omitempty"`
 
 	// bundle is the encrypted file that the function opens.
 	// +optional

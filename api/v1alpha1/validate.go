@@ -127,7 +127,10 @@ func functionFault(f FunctionSpec) string {
 	}
 }
 
-func validatePackage(p PackageSpec, at *field.Path) (errs field.ErrorList) {
+func validatePackage(p *PackageSpec, at *field.Path) (errs field.ErrorList) {
+	if p == nil {
+		return nil
+	}
 	if cause := packagePathFault(p.Path); cause != "" {
 		errs = append(errs, invalid(at.Child("path"), cause))
 	}

@@ -46,6 +46,8 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "alias of digits", text: function("name: hello, alias: \"7\""), want: []string{"m.yaml:5: spec.function.alias: not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"}},
 		{name: "alias with digits", text: function("name: hello, alias: 7-live"), want: nil},
 		{name: "no path", text: folder(""), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
+		{name: "no package", text: swap(t, "  package: {path: ../functions/hello}\n", ""), want: nil},
+		{name: "package without a value", text: swap(t, "package: {path: ../functions/hello}", "package:"), want: []string{"m.yaml:6: spec.package: no value; give it one, or remove the field"}},
 		{name: "empty path", text: folder(`path: ""`), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
 		{name: "absolute path", text: folder("path: /etc"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},
 		{name: "Windows path", text: folder("path: 'C:/x'"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},

@@ -134,7 +134,7 @@ func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target
 			failures = append(failures, err)
 			continue
 		}
-		done = append(done, outcome{plan: result.Plan, applied: !result.Plan.InSync(), version: result.Version})
+		done = append(done, outcome{plan: result.Plan, applied: !result.Plan.InSync(), version: result.Version, patched: result.Patched})
 	}
 	return done, errors.Join(failures...)
 }

@@ -71,6 +71,7 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	function NAME [K=V]   create a function on the local AWS
 //	function-env NAME K=V set a variable of a function, as somebody else would
 //	function-code NAME    upload another package, as somebody else would
+//	deploy NAME DIR       upload a folder as the function's package, as another tool
 //	live NAME DIR         unpack what the alias live of a function names
 func TestScripts(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
@@ -91,6 +92,7 @@ func TestScripts(t *testing.T) {
 			"mode":        mode,
 			"exits":       exits,
 			"function":    createFunction,
+			"deploy":      deployFolder,
 			"live":        unpackLive,
 
 			"function-env":  setVariable,

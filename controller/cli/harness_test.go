@@ -104,6 +104,24 @@ func updated(api *lambda.Client, name string) error {
 	return waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &name}, time.Minute)
 }
 
+// deployFolder is the command "deploy NAME DIR": it uploads the files below DIR as
+// the package of a function, and waits until they are deployed.
+func deployFolder(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: deploy NAME DIR")
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	ts.Check(errors.Join(w.AddFS(os.DirFS(ts.MkAbs(args[1]))), w.Close()))
+	api := lambdaOf(ts)
+	_, err := api.UpdateFunctionCode(context.Background(), &lambda.UpdateFunctionCodeInput{FunctionName: &args[0], ZipFile: b.Bytes()})
+	ts.Check(err)
+	waiter := lambda.NewFunctionUpdatedV2Waiter(api, func(o *lambda.FunctionUpdatedV2WaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, time.Millisecond
+	})
+	ts.Check(waiter.Wait(context.Background(), &lambda.GetFunctionInput{FunctionName: &args[0]}, time.Minute))
+}
+
 // bootstrapZip is a package that is not that of any script.
 func bootstrapZip() ([]byte, error) {
 	var b bytes.Buffer

@@ -30,7 +30,7 @@ func (f *manifestFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.name, "name", "", "`name` of a new manifest")
 	flags.StringVar(&f.function, "function", "", "Lambda `function` of a new manifest")
 	flags.StringVar(&f.alias, "alias", "", "`alias` that callers of the function use, in a new manifest")
-	flags.StringVar(&f.path, "package", "", "`folder` of the function's code, relative to a new manifest (default ../functions/FUNCTION)")
+	flags.StringVar(&f.path, "package", "", "`folder` of the function's code, relative to a new manifest (default ../functions/FUNCTION if there is one, else the deployed package is patched)")
 }
 
 // identity is what a manifest says apart from its values. It is the shape of the
@@ -47,10 +47,12 @@ type identity struct {
 			Name  string `yaml:"name" json:"name"`
 			Alias string `yaml:"alias,omitempty" json:"alias"`
 		} `yaml:"function" json:"function"`
-		Package struct {
-			Path string `yaml:"path" json:"path"`
-		} `yaml:"package" json:"package"`
+		Package *packageIdentity `yaml:"package,omitempty" json:"package"`
 	} `yaml:"spec" json:"spec"`
+}
+
+type packageIdentity struct {
+	Path string `yaml:"path" json:"path"`
 }
 
 // config returns the identity with the API's defaults.
@@ -59,7 +61,9 @@ func (i identity) config() *v1alpha1.SealedConfig {
 	c.APIVersion, c.Kind = i.APIVersion, i.Kind
 	c.Name, c.Namespace = i.Metadata.Name, i.Metadata.Namespace
 	c.Spec.Function.Name, c.Spec.Function.Alias = i.Spec.Function.Name, i.Spec.Function.Alias
-	c.Spec.Package.Path = i.Spec.Package.Path
+	if i.Spec.Package != nil {
+		c.Spec.Package = &v1alpha1.PackageSpec{Path: i.Spec.Package.Path}
+	}
 	v1alpha1.Default(c)
 	return c
 }
@@ -69,11 +73,20 @@ func (f manifestFlags) identity() identity {
 	i := identity{APIVersion: v1alpha1.APIVersion, Kind: v1alpha1.Kind}
 	i.Metadata.Name, i.Metadata.Namespace = f.name, f.namespace
 	i.Spec.Function.Name, i.Spec.Function.Alias = f.function, f.alias
-	i.Spec.Package.Path = f.path
-	if f.path == "" {
-		i.Spec.Package.Path = "../functions/" + i.config().Spec.Function.Name
+	if f.path != "" {
+		i.Spec.Package = &packageIdentity{f.path}
 	}
 	return i
+}
+
+// findPackage names the folder in which the function's code usually is, if there is
+// one. Without it the manifest has no package, and the deployed one is patched.
+func (i *identity) findPackage(manifest string) {
+	usual := "../functions/" + i.config().Spec.Function.Name
+	info, err := os.Stat(filepath.Join(filepath.Dir(manifest), filepath.FromSlash(usual)))
+	if i.Spec.Package == nil && err == nil && info.IsDir() {
+		i.Spec.Package = &packageIdentity{usual}
+	}
 }
 
 // manifestFlag is a flag with what it sets.
@@ -88,8 +101,15 @@ func eachManifestFlag() []manifestFlag {
 		{"name", "metadata.name", func(c *v1alpha1.SealedConfig) string { return c.Name }},
 		{"function", "spec.function.name", func(c *v1alpha1.SealedConfig) string { return c.Spec.Function.Name }},
 		{"alias", "spec.function.alias", func(c *v1alpha1.SealedConfig) string { return c.Spec.Function.Alias }},
-		{"package", "spec.package.path", func(c *v1alpha1.SealedConfig) string { return c.Spec.Package.Path }},
+		{"package", "spec.package.path", packagePath},
 	}
+}
+
+func packagePath(c *v1alpha1.SealedConfig) string {
+	if c.Spec.Package == nil {
+		return ""
+	}
+	return c.Spec.Package.Path
 }
 
 // manifest is a manifest file that is edited or made.
@@ -147,6 +167,7 @@ func draftManifest(file string, f manifestFlags) (*manifest, error) {
 			"sealift seal -f %s --namespace NAMESPACE --name NAME --function FUNCTION SECRET", printable(file))
 	}
 	i := f.identity()
+	i.findPackage(file)
 	m := &manifest{file: file, mode: 0o644, config: i.config()}
 	var faults []error
 	for _, fault := range v1alpha1.Validate(m.config) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -17,6 +18,7 @@ type outcome struct {
 	plan    plan.Plan
 	applied bool
 	version string // that the alias was moved to; "" if it was not
+	patched *controller.Patched
 }
 
 // renderer returns the function that renders outcomes in a format.
@@ -41,7 +43,7 @@ func renderText(list []outcome) []byte {
 			fmt.Fprintf(&b, "  %s %-22s %s\n", sign(item.Action), subject(item), item.Detail)
 		}
 		if o.applied {
-			fmt.Fprintf(&b, "%s: done: %s\n", key(o.plan), o.live())
+			fmt.Fprintf(&b, "%s: done: %s\n", key(o.plan), o.done())
 		}
 	}
 	return b.Bytes()
@@ -62,6 +64,21 @@ func sign(a plan.Action) string {
 func subject(item plan.Item) string { return strings.TrimSpace(string(item.Kind) + " " + item.Name) }
 
 func key(p plan.Plan) string { return p.Want.Config.Namespace + "/" + p.Want.Config.Name }
+
+// done says what an apply has done that its plan does not say.
+func (o outcome) done() string {
+	if o.patched == nil {
+		return o.live()
+	}
+	entries, what := "entries", "added"
+	if o.patched.Unchanged == 1 {
+		entries = "entry"
+	}
+	if o.patched.Replaced {
+		what = "replaced"
+	}
+	return fmt.Sprintf("%s; %d %s unchanged, 1 %s", o.live(), o.patched.Unchanged, entries, what)
+}
 
 // live says what is live after an apply.
 func (o outcome) live() string {
@@ -98,17 +115,35 @@ func heading(p plan.Plan) string {
 
 // outcomeJSON is an outcome in JSON: stable, and without any value of a secret.
 type outcomeJSON struct {
-	Config    string      `json:"config"`
-	File      string      `json:"file"`
-	Revision  string      `json:"revision,omitempty"` // absent for a work tree with changes
-	Region    string      `json:"region"`
-	Function  string      `json:"function"`
-	Alias     string      `json:"alias,omitempty"`
-	Version   string      `json:"version,omitempty"` // that the alias names now
-	InSync    bool        `json:"inSync"`
-	Suspended bool        `json:"suspended,omitempty"`
-	Applied   bool        `json:"applied"`
-	Changes   []plan.Item `json:"changes"` // to be made, or that were made
+	Config    string       `json:"config"`
+	File      string       `json:"file"`
+	Revision  string       `json:"revision,omitempty"` // absent for a work tree with changes
+	Region    string       `json:"region"`
+	Function  string       `json:"function"`
+	Alias     string       `json:"alias,omitempty"`
+	Version   string       `json:"version,omitempty"` // that the alias names now
+	InSync    bool         `json:"inSync"`
+	Suspended bool         `json:"suspended,omitempty"`
+	Applied   bool         `json:"applied"`
+	Changes   []plan.Item  `json:"changes"` // to be made, or that were made
+	Patched   *patchedJSON `json:"patched,omitempty"`
+}
+
+// patchedJSON counts the entries of a package that was patched.
+type patchedJSON struct {
+	Unchanged int `json:"unchanged"`
+	Replaced  int `json:"replaced"`
+	Added     int `json:"added"`
+}
+
+func newPatchedJSON(p *controller.Patched) *patchedJSON {
+	switch {
+	case p == nil:
+		return nil
+	case p.Replaced:
+		return &patchedJSON{Unchanged: p.Unchanged, Replaced: 1}
+	}
+	return &patchedJSON{Unchanged: p.Unchanged, Added: 1}
 }
 
 func renderJSON(list []outcome) []byte {
@@ -119,6 +154,7 @@ func renderJSON(list []outcome) []byte {
 			Config: key(o.plan), File: o.plan.Want.File, Revision: o.plan.Want.Revision, Region: o.plan.Want.Region,
 			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, Version: o.version, InSync: o.applied || o.plan.InSync(),
 			Suspended: c.Spec.Suspend, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
+			Patched: newPatchedJSON(o.patched),
 		}
 		if j.Version == "" && o.plan.Observed.Alias != nil {
 			j.Version = o.plan.Observed.Alias.Version
@@ -145,7 +181,7 @@ func renderMarkdown(list []outcome) []byte {
 			fmt.Fprintf(&b, "| %s | %s | %s |\n", item.Action, markdown(subject(item)), markdown(item.Detail))
 		}
 		if o.applied {
-			fmt.Fprintf(&b, "\nDone: %s.\n", markdown(o.live()))
+			fmt.Fprintf(&b, "\nDone: %s.\n", markdown(o.done()))
 		}
 		b.WriteString("\n")
 	}

@@ -147,7 +147,9 @@ func uncommitted(ctx context.Context, s *source, targets []controller.Target) ([
 	}
 	var packages []string
 	for _, t := range targets {
-		packages = append(packages, t.PackageDir())
+		if dir := t.PackageDir(); dir != "" {
+			packages = append(packages, dir)
+		}
 	}
 	return slices.DeleteFunc(dirty, func(file string) bool {
 		isManifest := below(s.paths, file) && (controller.IsManifestName(file) || slices.Contains(s.paths, file))

@@ -67,7 +67,9 @@ object of strings. The other form is lines NAME=VALUE with comments, "export " a
 quotes: 'as it is', or "with \n, \r, \t, \", \$ and \\". Nothing is expanded. What
 is malformed, given twice or ambiguous is refused by its line.
 
-FILE is made if it does not exist, with --name and --function at least.
+FILE is made if it does not exist, with --name and --function at least. Its package
+is --package, or ../functions/FUNCTION if there is such a folder; otherwise it has
+none, and the package that is deployed is patched.
 
 The value is sealed with the first of sealingKeys in the nearest .sealift.yaml
 upward from FILE. With the key's public PEM beside it that needs no AWS
@@ -151,6 +153,9 @@ func (a *app) seal(ctx context.Context, f sealFlags, names []string) error {
 		at := m.scope(name)
 		a.log.DebugContext(ctx, "value sealed", "config", at.Namespace+"/"+at.Name, "secret", name, "key", key.ARN, "offline", key.public != nil)
 		fmt.Fprintf(a.Out, "sealed %s in %s\n", at, printable(f.file))
+	}
+	if !m.exists && m.config.Spec.Package == nil {
+		fmt.Fprintf(a.Err, "note: %s names no package, so the deployed one will be patched; --package names a folder of code\n", printable(f.file))
 	}
 	a.afterSealing(f.file, others)
 	return nil

@@ -329,6 +329,8 @@ func TestPackageErrors(t *testing.T) {
 		err     string
 	}{
 		{"another package", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "other") }, "download the package of hello: it is not the one of its CodeSha256"},
+		{"too large", func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 52_428_801)) },
+			"download the package of hello: over the 52428800 bytes (50 MB) that Lambda takes in a direct upload"},
 		{"refused", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, "download the package of hello: HTTP status 403"},
 		{"no answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "download the package of hello: http: Server closed"},
 	}

@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,9 +14,9 @@ import (
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
-// maxPackage is the largest package Lambda holds, in bytes: 250 MB unzipped, of
-// which a zip is at most a little more.
-const maxPackage = 260 << 20
+// maxPackage is the largest package that can be uploaded again without S3, in bytes
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const maxPackage = 52_428_800
 
 // Package downloads the package of conf and verifies that it is the one of its
 // CodeSHA256. The presigned URL is in none of its errors.
@@ -47,9 +48,14 @@ func (c *Client) download(ctx context.Context, location string) ([]byte, error) 
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("HTTP status %d", resp.StatusCode)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxPackage+1))
-	if err == nil && len(data) > maxPackage {
-		err = fmt.Errorf("over %d bytes", maxPackage)
+	// The buffer has its size from the start, so that there is one copy of the package.
+	var data bytes.Buffer
+	data.Grow(int(min(max(resp.ContentLength, 0), maxPackage)) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(resp.Body, maxPackage+1)); err != nil {
+		return nil, err
 	}
-	return data, err
+	if data.Len() > maxPackage {
+		return nil, fmt.Errorf("over the %d bytes (50 MB) that Lambda takes in a direct upload", maxPackage)
+	}
+	return data.Bytes(), nil
 }

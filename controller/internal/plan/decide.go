@@ -159,7 +159,7 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 		return
 	}
 	replaced := marked && latest.CodeSHA256 != m.CodeSHA256
-	codeChanged := marked && m.Code != p.Want.Code
+	codeChanged := marked && m.Code != p.Want.Code && !p.Want.patches()
 	switch {
 	case !marked:
 		p.BundleReason = "first delivery"
@@ -169,6 +169,8 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 		p.BundleReason = fmt.Sprintf("the data key reached its age (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
 	case codeChanged:
 		p.BundleReason = "the package that carries it is uploaded"
+	case replaced && p.Want.patches():
+		p.BundleReason = "somebody else deployed"
 	case replaced:
 		p.BundleReason = "the deployed package was replaced outside sealift"
 	case latest.LastUpdateStatus == "Failed":
@@ -177,10 +179,17 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 		return
 	}
 	p.add(Change, KindBundle, "", fmt.Sprintf("fresh data key: %s; %s encrypted", p.BundleReason, count(len(p.Want.Config.Spec.Sealed), "secret")))
-	p.add(Change, KindPackage, "", packageDetail(p.Want.Config.Spec.Package.Path, marked, codeChanged, replaced))
+	p.add(Change, KindPackage, "", p.packageDetail(marked, codeChanged, replaced))
 }
 
-func packageDetail(path string, marked, codeChanged, replaced bool) string {
+func (p *Plan) packageDetail(marked, codeChanged, replaced bool) string {
+	if p.Want.patches() {
+		if replaced {
+			return "somebody else's package is patched; every entry but the bundle unchanged"
+		}
+		return "the deployed package is patched; every entry but the bundle unchanged"
+	}
+	path := p.Want.Config.Spec.Package.Path
 	switch {
 	case !marked:
 		return "built from " + path
@@ -232,9 +241,14 @@ func jitter(key string, limit time.Duration) time.Duration {
 // bundle, whose marker it holds, and wherever an owned key is not as wanted.
 func (p *Plan) configuration(marked bool, m Marker) {
 	envDiffers := slices.ContainsFunc(p.Items, func(i Item) bool { return i.Kind == KindEnv })
+	// What was built before and is patched from now on is the same package.
+	handedOver := marked && p.Want.patches() && m.Code != p.Want.Code
 	ownedDiffers := marked && !slices.Equal(m.Owned, slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)))
-	p.Configure = p.BundleReason != "" || p.Carried != nil || envDiffers || ownedDiffers
-	if p.Configure && len(p.Items) == 0 {
+	p.Configure = p.BundleReason != "" || p.Carried != nil || envDiffers || ownedDiffers || handedOver
+	switch {
+	case handedOver && p.BundleReason == "":
+		p.add(Change, KindMarker, "", "the package is no longer built: from now on the deployed one is patched")
+	case p.Configure && len(p.Items) == 0:
 		p.add(Change, KindMarker, "", "owned environment keys are recorded")
 	}
 	if p.Configure && p.BundleReason == "" && p.Carried == nil {

@@ -28,7 +28,7 @@ func config(edit func(*v1alpha1.SealedConfig)) *v1alpha1.SealedConfig {
 	c := &v1alpha1.SealedConfig{}
 	c.Namespace, c.Name = "payments", "hello"
 	c.Spec.Function = v1alpha1.FunctionSpec{Name: "hello", Alias: "live"}
-	c.Spec.Package.Path = "../functions/hello"
+	c.Spec.Package = &v1alpha1.PackageSpec{Path: "../functions/hello"}
 	c.Spec.Bundle = v1alpha1.BundleSpec{KMSKey: "alias/sealift-bundle", Path: "sealed-config.jwe"}
 	c.Spec.Environment = map[string]string{"LOG_LEVEL": "info"}
 	c.Spec.Sealed = map[string]string{"API_TOKEN": "sealed a", "DB_PASSWORD": "sealed b"}
@@ -39,9 +39,13 @@ func config(edit func(*v1alpha1.SealedConfig)) *v1alpha1.SealedConfig {
 }
 
 func desired(revision string, c, previous *v1alpha1.SealedConfig) plan.Desired {
+	code := plan.PatchIdentity()
+	if c.Spec.Package != nil {
+		code = plan.CodeIdentity("tree1", nil)
+	}
 	return plan.Desired{
 		File: "manifests/hello.yaml", Revision: revision, Config: c, Region: "us-east-2",
-		Code: plan.CodeIdentity("tree1", nil), Previous: previous,
+		Code: code, Previous: previous,
 	}
 }
 
@@ -69,10 +73,9 @@ func lines(p plan.Plan) []string {
 func TestDecide(t *testing.T) {
 	const moved = "change alias live: version 6 → a new version"
 	const untouched = "keep package : unchanged: no upload, no data key"
-	was := desired(revision1, config(nil), nil)
 	tests := []struct {
 		name      string
-		edit      func(*v1alpha1.SealedConfig) // of the wanted config
+		was, edit func(*v1alpha1.SealedConfig) // of the applied config and the wanted one
 		forgotten bool                         // the marker's revision is gone
 		want      func(*plan.Desired)
 		observed  func(*plan.Observed)
@@ -222,6 +225,77 @@ func TestDecide(t *testing.T) {
 			},
 		},
 		{
+			name:     "first delivery by patching",
+			edit:     func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			observed: func(o *plan.Observed) { o.Latest.Environment, o.Alias, o.Live = nil, nil, nil },
+			lines: []string{
+				"add secret API_TOKEN: added", "add secret DB_PASSWORD: added", "add env LOG_LEVEL: info",
+				"change bundle : fresh data key: first delivery; 2 secrets encrypted",
+				"change package : the deployed package is patched; every entry but the bundle unchanged", "add alias live: created at a new version",
+			},
+			bundle: "first delivery", configure: true, release: true,
+		},
+		{
+			name: "patched and in sync",
+			was:  func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+		},
+		{
+			name:     "somebody else deployed",
+			was:      func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			edit:     func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			observed: func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
+			lines: []string{
+				"change bundle : fresh data key: somebody else deployed; 2 secrets encrypted",
+				"change package : somebody else's package is patched; every entry but the bundle unchanged", moved,
+			},
+			bundle: "somebody else deployed", configure: true, release: true,
+		},
+		{
+			name: "secret of a patched package changed",
+			was:  func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Package, c.Spec.Sealed["API_TOKEN"] = nil, "sealed c" },
+			lines: []string{
+				"change secret API_TOKEN: changed (value hidden)",
+				"change bundle : fresh data key: sealed values changed; 2 secrets encrypted",
+				"change package : the deployed package is patched; every entry but the bundle unchanged", moved,
+			},
+			bundle: "sealed values changed", configure: true, release: true,
+		},
+		{
+			name: "environment of a patched package changed",
+			was:  func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			edit: func(c *v1alpha1.SealedConfig) {
+				c.Spec.Package, c.Spec.Environment = nil, map[string]string{"LOG_LEVEL": "debug"}
+			},
+			lines:     []string{"change env LOG_LEVEL: info → debug", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name:      "upload of a patching apply that was cut off",
+			was:       func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			observed:  func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
+			last:      func(m *plan.Marker) { m.CodeSHA256 = otherSHA },
+			lines:     []string{"keep package : uploaded by an apply that was cut off; going on at the configuration", moved},
+			configure: true, release: true,
+		},
+		{
+			name:      "built before, patched from now on",
+			edit:      func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			lines:     []string{"change marker : the package is no longer built: from now on the deployed one is patched", untouched, moved},
+			configure: true, release: true,
+		},
+		{
+			name: "patched before, built from now on",
+			was:  func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil },
+			lines: []string{
+				"change bundle : fresh data key: the package that carries it is uploaded; 2 secrets encrypted",
+				"change package : code changed; built from ../functions/hello", moved,
+			},
+			bundle: "the package that carries it is uploaded", configure: true, release: true,
+		},
+		{
 			name:     "alias moved by hand",
 			observed: func(o *plan.Observed) { o.Alias.Version, o.Live.CodeSHA256 = "5", otherSHA },
 			lines:    []string{"change alias live: version 5 is not what was applied → published again"},
@@ -249,6 +323,7 @@ func TestDecide(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			was := desired(revision1, config(test.was), nil)
 			want := desired(revision2, config(test.edit), was.Config)
 			if test.forgotten {
 				want.Previous = nil
@@ -393,6 +468,13 @@ func TestApplyConverges(t *testing.T) {
 		if p, err = plan.Decide(d, obs, nil, now); err != nil || !p.InSync() {
 			t.Errorf("from %v: after the apply %v, %v", live, lines(p), err)
 		}
+	}
+}
+
+// The identities are specified in api/SPEC.md.
+func TestPatchIdentity(t *testing.T) {
+	if got, want := plan.PatchIdentity().String(), "WbjVWzvDd94N2eIqO3BFSFd-nRHdQaaLlKMZRD5ygKE"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

@@ -23,7 +23,7 @@ type Desired struct {
 	Revision string // commit id; "" for a work tree, which is planned for and never applied
 	Config   *v1alpha1.SealedConfig
 	Region   string          // of the function
-	Code     envelope.Digest // CodeIdentity of spec.package
+	Code     envelope.Digest // CodeIdentity of spec.package, or PatchIdentity where there is none
 	// Previous is the config at the marker's revision, from which the changed
 	// names are told; nil if that revision or the file in it is gone.
 	Previous *v1alpha1.SealedConfig
@@ -36,6 +36,15 @@ func CodeIdentity(treeID string, exclude []string) envelope.Digest {
 	lines := append([]string{"sealift/code/1", "tree " + treeID}, exclude...)
 	return sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
 }
+
+// PatchIdentity returns the identity of every package that is patched as it was
+// deployed: SHA-256 of "sealift/code/1" and "deployed", each ended by a line feed.
+func PatchIdentity() envelope.Digest {
+	return sha256.Sum256([]byte("sealift/code/1\ndeployed\n"))
+}
+
+// patches reports whether the deployed package is patched and none is built.
+func (d Desired) patches() bool { return d.Config.Spec.Package == nil }
 
 func (d Desired) key() string { return d.Config.Namespace + "/" + d.Config.Name }
 

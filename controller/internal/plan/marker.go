@@ -37,7 +37,7 @@ var (
 type Marker struct {
 	BundleID   string          // id of the bundle in the package
 	Source     envelope.Digest // what the bundle was made from
-	Code       envelope.Digest // CodeIdentity of the package
+	Code       envelope.Digest // CodeIdentity or PatchIdentity of the package
 	Revision   string          // commit that was applied
 	CodeSHA256 string          // of the package that was uploaded
 	DataKey    time.Time       // when the bundle's data key was drawn, to the second
