@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -200,6 +201,18 @@ func (w *world) killed(index int, reply bool) bool {
 // TestKilledAnywhere kills the program at each of its calls of AWS, ahead of the
 // call's effect and ahead of its reply, and runs it again.
 func TestKilledAnywhere(t *testing.T) {
+	patched := func(s site) {
+		manifest := filepath.Join(s.dir, "manifests/hello.yaml")
+		data, err := os.ReadFile(manifest)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text := regexp.MustCompile(`(?m)^  package:\n    path: .*\n`).ReplaceAllString(string(data), "")
+		if text == string(data) {
+			s.t.Fatal("the manifest names no package")
+		}
+		s.write("manifests/hello.yaml", text)
+	}
 	if testing.Short() {
 		t.Skip("starts hundreds of processes")
 	}
@@ -222,6 +235,11 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 			s.write("manifests/hello.yaml", string(data)+"  environment: {LOG_LEVEL: debug}\n")
 		}, "site-canary-1", "site-canary-1"},
+		{"first apply by patching", false, patched, "", "site-canary-1"},
+		{"secret change by patching", true, func(s site) {
+			patched(s)
+			s.run(0, "site-canary-2", "sealift seal -f manifests/hello.yaml TOKEN")
+		}, "site-canary-1", "site-canary-2"},
 		{"code only", true, func(s site) { s.write("functions/hello/bootstrap", "#!/bin/sh\nexit 1\n") }, "site-canary-1", "site-canary-1"},
 	}
 	base := t.TempDir()

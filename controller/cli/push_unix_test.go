@@ -60,6 +60,7 @@ func TestApplySurvivesThePushersDisconnect(t *testing.T) {
 	if err := syscall.Kill(-push.Process.Pid, syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
+	_ = push.Process.Kill() // where hang-ups are ignored all around, as under nohup
 	if err := push.Wait(); err == nil {
 		t.Fatal("git push outlived the hang-up")
 	}
