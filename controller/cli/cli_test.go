@@ -119,6 +119,7 @@ func setup(env *testscript.Env) error {
 		"GIT_COMMITTER_NAME":          "A",
 		"GIT_COMMITTER_EMAIL":         "a@example.com",
 		"AWS_EC2_METADATA_DISABLED":   "true",
+		"GORACE":                      strings.TrimPrefix(quickRace, "GORACE="),
 		"AWS_CONFIG_FILE":             filepath.Join(home, ".aws", "config"),
 		"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(home, ".aws", "credentials"),
 	} {

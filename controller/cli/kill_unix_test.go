@@ -54,18 +54,32 @@ func (h *holder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	index := len(h.seen)
 	h.seen = append(h.seen, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.Header.Get("X-Amz-Target")))
-	holding := index == h.hold
+	holding, reply, held, end := index == h.hold, h.reply, h.held, h.end
 	h.mu.Unlock()
 	if !holding {
 		h.next.ServeHTTP(w, r)
 		return
 	}
-	if h.reply {
+	if reply {
 		h.next.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	close(h.held)
-	<-h.end
+	close(held)
+	<-end
 	panic(http.ErrAbortHandler)
+}
+
+// set says which call is held, -1 for none.
+func (h *holder) set(index int, reply bool, held, end chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hold, h.reply, h.held, h.end = index, reply, held, end
+}
+
+// call names a call that came in.
+func (h *holder) call(index int) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.seen[index]
 }
 
 // openWorld opens the world in dir.
@@ -171,7 +185,7 @@ func (w *world) versions() int {
 func (w *world) killed(index int, reply bool) bool {
 	w.t.Helper()
 	held, end := make(chan struct{}), make(chan struct{})
-	w.calls.hold, w.calls.reply, w.calls.held, w.calls.end = index, reply, held, end
+	w.calls.set(index, reply, held, end)
 	defer close(end)
 	cmd := w.site.command("sealift apply")
 	cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
@@ -192,9 +206,7 @@ func (w *world) killed(index int, reply bool) bool {
 		w.t.Fatal(err)
 	}
 	<-exited
-	w.calls.mu.Lock()
-	w.calls.hold = -1
-	w.calls.mu.Unlock()
+	w.calls.set(-1, false, nil, nil)
 	return true
 }
 
@@ -271,7 +283,7 @@ func TestKilledAnywhere(t *testing.T) {
 					break
 				}
 				cases++
-				at := fmt.Sprintf("killed at call %d (%s), reply %t", index, w.calls.seen[index], reply)
+				at := fmt.Sprintf("killed at call %d (%s), reply %t", index, w.calls.call(index), reply)
 				if got := w.live(); !slices.Contains([]string{test.before, test.after}, got) {
 					t.Errorf("%s: %q is live", at, got)
 				}
