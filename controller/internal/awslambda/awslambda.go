@@ -65,8 +65,16 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 	if alias == "" {
 		return obs, nil
 	}
-	if obs.Alias, err = c.alias(ctx, function, alias); err != nil || obs.Alias == nil {
-		return obs, err
+	out, err := c.api.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &function, Name: &alias})
+	if hasCode(err, "ResourceNotFoundException") {
+		return obs, nil // it is to be created
+	}
+	if err != nil {
+		return plan.Observed{}, c.classify("GetAlias", function, err)
+	}
+	obs.Alias = &plan.Alias{
+		Name: alias, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId),
+		Weighted: out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0,
 	}
 	live, err := c.configuration(ctx, function, obs.Alias.Version)
 	if err != nil {
@@ -74,19 +82,6 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 	}
 	obs.Live = &live
 	return obs, nil
-}
-
-// alias returns nil for an alias that does not exist.
-func (c *Client) alias(ctx context.Context, function, name string) (*plan.Alias, error) {
-	out, err := c.api.GetAlias(ctx, &lambda.GetAliasInput{FunctionName: &function, Name: &name})
-	if hasCode(err, "ResourceNotFoundException") {
-		return nil, nil //nolint:nilnil // an alias that does not exist yet is no error
-	}
-	if err != nil {
-		return nil, c.classify("GetAlias", function, err)
-	}
-	weighted := out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0
-	return &plan.Alias{Name: name, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId), Weighted: weighted}, nil
 }
 
 // configuration reads one version; "" is $LATEST.
