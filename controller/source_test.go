@@ -102,7 +102,7 @@ func TestLoadRefuses(t *testing.T) {
 			files: map[string]string{
 				"m/a.yaml": named("a", "  function", "  typo: 1\n  function"), "m/b.yaml": named("b", "  package", "  suspend: x\n  package"),
 			},
-			err: "m/a.yaml:5: spec.typo: unknown field; want one of bundle, environment, function, package, sealed, suspend\n" +
+			err: "m/a.yaml:5: spec.typo: unknown field; want one of bundle, driftPolicy, environment, function, interval, package, sealed, suspend\n" +
 				"m/b.yaml:6: spec.suspend: want true or false, without quotes",
 		},
 		{

@@ -3,14 +3,17 @@ package v1alpha1
 import (
 	"path"
 	"regexp"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // functionARN is the ARN of a function without a qualifier. Its groups are region,
 // account and name.
 var functionARN = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:lambda:([a-z0-9-]{1,32}):([0-9]{12}):function:([a-zA-Z0-9_-]{1,64})$`)
 
-// Default fills in what a config leaves out: the namespace, the path of the bundle, and,
-// where the function is given as an ARN, its bare name, account and region. It brings
+// Default fills in what a config leaves out: the namespace, the path of the bundle, the
+// interval and the drift policy, and, where the function is given as an ARN, its bare
+// name, account and region. It brings
 // spec.package.path to its shortest form. What is not valid stays as it is, for Validate
 // to report: an ARN with a qualifier, or one whose region is not spec.function.region.
 // Applied again it changes nothing.
@@ -24,6 +27,12 @@ func Default(c *SealedConfig) {
 	}
 	if c.Spec.Bundle.Path == "" {
 		c.Spec.Bundle.Path = DefaultBundlePath
+	}
+	if c.Spec.Interval == nil {
+		c.Spec.Interval = &metav1.Duration{Duration: DefaultInterval}
+	}
+	if c.Spec.DriftPolicy == "" {
+		c.Spec.DriftPolicy = DriftCorrect
 	}
 }
 

@@ -3,8 +3,10 @@ package v1alpha1_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sealift.dev/sealift/api/v1alpha1"
 )
@@ -141,6 +143,7 @@ func TestDefaultIsIdempotent(t *testing.T) {
 		Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2"},
 		Package:  &v1alpha1.PackageSpec{Path: "b"},
 		Bundle:   v1alpha1.BundleSpec{Path: "sealed-config.jwe"},
+		Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect,
 	}
 	if diff := cmp.Diff(want, c.Spec); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

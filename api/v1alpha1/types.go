@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Group is the API group of every sealift kind.
 const Group = "sealift.dev"
@@ -19,6 +23,7 @@ const MaxManifestSize = 1 << 20
 const (
 	DefaultNamespace  = "default"
 	DefaultBundlePath = "sealed-config.jwe"
+	DefaultInterval   = 5 * time.Minute
 )
 
 // SealedConfig configures one Lambda function from git: its package, its plain
@@ -68,10 +73,34 @@ type SealedConfigSpec struct {
 	// +optional
 	Sealed map[string]string `json:"sealed,omitempty"`
 
+	// interval is how often "sealift run" looks at the function when nothing else makes it
+	// look, as a number with a unit; at least 10s. Absent: 5m.
+	// +optional
+	Interval *metav1.Duration `json:"interval,omitempty"`
+
+	// driftPolicy says what "sealift run" does about drift: about a function that is no longer
+	// what was applied, in its code, its owned environment, its alias or its marker, though git
+	// says the same as before. Correct puts it back. Report says so in status and metrics and
+	// leaves it, until git says something else or a person applies. A package that somebody
+	// deploys where spec.package is absent is no drift: it is patched.
+	// +optional
+	// +kubebuilder:default=Correct
+	// +kubebuilder:validation:Enum=Correct;Report
+	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
+
 	// suspend stops sealift from changing the function until it is false again.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
+
+// DriftPolicy says what is done about drift.
+type DriftPolicy string
+
+// The drift policies.
+const (
+	DriftCorrect DriftPolicy = "Correct"
+	DriftReport  DriftPolicy = "Report"
+)
 
 // FunctionSpec names a Lambda function.
 type FunctionSpec struct {

@@ -22,6 +22,7 @@ const (
 	// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 	maxEnvironment = 4096
 	minMaxAge      = time.Hour
+	minInterval    = 10 * time.Second
 )
 
 var (
@@ -56,7 +57,19 @@ func Validate(c *SealedConfig) field.ErrorList {
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),
 		validateEnvironment(c.Spec, spec.Child("environment")),
 		validateSealed(c, spec.Child("sealed")),
+		validateLoop(c.Spec, spec),
 	)
+}
+
+// validateLoop checks what "sealift run" goes by.
+func validateLoop(s SealedConfigSpec, at *field.Path) (errs field.ErrorList) {
+	if s.Interval != nil && s.Interval.Duration < minInterval {
+		errs = append(errs, invalid(at.Child("interval"), "want at least 10s: every look is up to three calls of Lambda"))
+	}
+	if p := s.DriftPolicy; p != DriftCorrect && p != DriftReport {
+		errs = append(errs, invalid(at.Child("driftPolicy"), "want Correct or Report"))
+	}
+	return errs
 }
 
 // invalid is field.Invalid without the value, which may be a secret in the wrong place.

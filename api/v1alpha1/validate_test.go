@@ -76,6 +76,11 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "young bundle", text: valid + "  bundle: {maxAge: 59m}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
 		{name: "negative age", text: valid + "  bundle: {maxAge: -1h}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
 		{name: "bundle of an hour", text: valid + "  bundle: {maxAge: 1h}\n", want: nil},
+		{name: "short interval", text: valid + "  interval: 9s\n", want: []string{"m.yaml:7: spec.interval: want at least 10s: every look is up to three calls of Lambda"}},
+		{name: "negative interval", text: valid + "  interval: -5m\n", want: []string{"m.yaml:7: spec.interval: want at least 10s: every look is up to three calls of Lambda"}},
+		{name: "interval", text: valid + "  interval: 10s\n", want: nil},
+		{name: "drift policy in lower case", text: valid + "  driftPolicy: report\n", want: []string{"m.yaml:7: spec.driftPolicy: want Correct or Report"}},
+		{name: "drift policy", text: valid + "  driftPolicy: Report\n", want: nil},
 		{name: "reserved", text: valid + "  environment:\n    AWS_LAMBDA_EXEC_WRAPPER: x\n    LAMBDA_TASK_ROOT: x\n    SEALIFT_MARKER: x\n    _HANDLER: x\n    _X_AMZN_TRACE_ID: x\n", want: []string{
 			"m.yaml:8: spec.environment.AWS_LAMBDA_EXEC_WRAPPER: reserved by AWS Lambda; remove it",
 			"m.yaml:9: spec.environment.LAMBDA_TASK_ROOT: reserved by AWS Lambda; remove it",
