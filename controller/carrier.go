@@ -26,7 +26,7 @@ func (r *Reconciler) carrier(ctx context.Context, t Target, latest plan.Configur
 	if t.Config.Spec.Package != nil {
 		tree, err := t.commit.Sub(ctx, t.PackageDir())
 		if err != nil {
-			return carrier{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
+			return carrier{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
 		}
 		return carrier{target: t, tree: tree}, nil
 	}
@@ -77,7 +77,7 @@ func (c carrier) with(bundle envelope.Bundle) (pack.Package, *Patched, error) {
 	spec := c.target.Config.Spec
 	built, err := pack.Build(c.tree, spec.Package.Exclude, pack.File{Path: spec.Bundle.Path, Data: bundle.Bytes()})
 	if err != nil {
-		return pack.Package{}, nil, fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)
+		return pack.Package{}, nil, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
 	}
 	return built, nil, nil
 }

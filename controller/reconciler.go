@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -92,8 +93,19 @@ func New(o Options) *Reconciler { return &Reconciler{o: o} }
 // Result is what an apply has done.
 type Result struct {
 	Plan    plan.Plan // what was executed; in sync if there was nothing to do
+	Held    bool      // the plan is drift that is reported only: nothing was done
 	Version string    // that the alias was moved to, or ""
 	Patched *Patched  // nil if no deployed package was patched
+
+	after plan.Observed // the function when it was done
+}
+
+// Status is how the function is after the apply.
+func (r Result) Status(now time.Time) plan.Status {
+	if r.Held || r.Plan.InSync() {
+		return plan.StatusOf(r.Plan, nil, now)
+	}
+	return plan.StatusOf(plan.Plan{Want: r.Plan.Want, Observed: r.after}, nil, now)
 }
 
 // Patched says what became of the entries of a package that was patched.
@@ -131,8 +143,7 @@ func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	marker := obs.Marker()
-	want, err := t.desired(ctx, marker.Revision)
+	want, err := t.desired(ctx, obs.Applied())
 	if err != nil {
 		return plan.Plan{}, err
 	}
@@ -151,29 +162,49 @@ func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 // On an error the alias names what it named before, unless moving it is what was
 // never answered.
 func (r *Reconciler) Apply(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
+	result, err := r.apply(ctx, t, sealingKeys, false)
+	if err != nil {
+		return result, fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	return result, nil
+}
+
+// Reconcile is Apply, but leaves drift as it is where the config wants it reported
+// only, and its errors do not name the config.
+func (r *Reconciler) Reconcile(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
+	return r.apply(ctx, t, sealingKeys, t.Config.Spec.DriftPolicy == v1alpha1.DriftReport)
+}
+
+// apply returns, with an error, the last plan that could be made.
+func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, holdDrift bool) (Result, error) {
 	var first string // the revision that was applied when this began
 	for attempt := 1; ; attempt++ {
-		p, err := r.Plan(ctx, t)
-		if err != nil || p.InSync() {
+		p, err := r.plan(ctx, t)
+		switch {
+		case err != nil:
 			return Result{Plan: p}, err
+		case p.InSync():
+			return Result{Plan: p}, nil
+		case holdDrift && p.OnlyDrift():
+			return Result{Plan: p, Held: true}, nil
 		}
 		applied := p.Observed.Marker().Revision
 		switch {
 		case attempt == 1:
 			first = applied
 		case applied != first && applied != t.Revision:
-			return Result{}, fmt.Errorf("%s: %w", t.Key(), plan.Problem{
+			return Result{Plan: p}, plan.Problem{
 				Reason:  "Superseded",
 				Message: fmt.Sprintf("revision %.7s was applied meanwhile, and %.7s is not put in its place", applied, t.Revision),
 				Fix:     "look at `sealift diff`, and apply again if it says what you want",
-			})
+			}
 		}
 		result, err := r.execute(ctx, t, p, sealingKeys)
 		if err == nil {
 			return result, nil
 		}
 		if !errors.Is(err, plan.ErrReobserve) || attempt == attempts {
-			return Result{}, fmt.Errorf("%s: %w", t.Key(), err)
+			return Result{Plan: p}, err
 		}
 		r.o.Log.InfoContext(ctx, "function changed by another writer, observing again", "config", t.Key(), "attempt", attempt)
 	}
@@ -194,6 +225,7 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 		}
 		result.Patched = d.patched
 	}
+	result.after = plan.Observed{Latest: current, Alias: p.Observed.Alias, Live: p.Observed.Live}
 	if !p.Release {
 		return result, nil
 	}
@@ -206,7 +238,9 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 		return Result{}, err
 	}
 	r.o.Log.InfoContext(ctx, "alias moved", "config", t.Key(), "alias", name, "version", version, "revision", t.Revision)
-	result.Version = version
+	live := current
+	live.Version = version
+	result.Version, result.after.Alias, result.after.Live = version, &plan.Alias{Name: name, Version: version}, &live
 	return result, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 
@@ -40,63 +41,128 @@ type Selection struct {
 	DefaultRegion func(context.Context) (string, error)
 }
 
+// Set is what a commit holds.
+type Set struct {
+	Targets []Target // in the order of their files
+	Faults  []Fault  // the other manifests, in the same order
+}
+
+// Fault is a manifest that can't be used, or that says of a config or function what
+// another one says too: then both are faults, so that nobody takes over what another file
+// has.
+type Fault struct {
+	File string
+	Err  error // v1alpha1.Errors where it has lines
+}
+
 // Load returns the configs of a commit that sel names, in the order of their
 // files. What a manifest leaves open is taken from the nearest settings file of
 // the same commit. One invalid manifest fails the whole load: all faults of all
 // files come back as v1alpha1.Errors.
 func Load(ctx context.Context, commit Commit, history History, sel Selection) ([]Target, error) {
-	root, err := commit.Sub(ctx, ".")
-	if err != nil {
-		return nil, fmt.Errorf("read commit %s: %w", commit.Revision(), err)
-	}
-	set, err := DecodeAll(root, sel.Paths)
+	set, err := Survey(ctx, commit, history, sel)
 	if err != nil {
 		return nil, err
 	}
-	targets := make([]Target, 0, len(set))
-	functions := make(map[string]string) // to the file of its config
-	for _, file := range set {
-		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history}
-		if err := t.complete(ctx, root, sel); err != nil {
-			return nil, fmt.Errorf("%q: %w", file.Path, err)
+	var faults v1alpha1.Errors
+	for _, fault := range set.Faults {
+		var known v1alpha1.Errors
+		if !errors.As(fault.Err, &known) {
+			continue
 		}
-		function := t.region + "/" + t.Config.Spec.Function.Name
-		if first, found := functions[function]; found {
-			return nil, fmt.Errorf("%q: %s is also configured in %q; want one config for a function", file.Path, function, first)
+		for _, one := range known {
+			if !slices.Contains(faults, one) { // of a settings file, or of two in conflict
+				faults = append(faults, one)
+			}
 		}
-		functions[function] = file.Path
-		targets = append(targets, t)
 	}
-	return targets, nil
+	switch {
+	case len(faults) > 0:
+		return nil, faults
+	case len(set.Faults) > 0:
+		return nil, set.Faults[0].Err
+	}
+	return set.Targets, nil
 }
 
-// DecodeAll decodes and validates the manifests of root in the files and folders
-// that paths name. Files of other kinds are passed over. All faults of all files
-// come back as v1alpha1.Errors.
-func DecodeAll(root fs.FS, paths []string) ([]v1alpha1.File, error) {
-	names, err := manifests(root, paths)
+// Survey is Load for a caller that goes on with what can be used. It returns an error
+// only if the commit can't be read.
+func Survey(ctx context.Context, commit Commit, history History, sel Selection) (Set, error) {
+	root, err := commit.Sub(ctx, ".")
 	if err != nil {
-		return nil, err
+		return Set{}, fmt.Errorf("read commit %s: %w", commit.Revision(), err)
 	}
-	var set []v1alpha1.File
-	var faults v1alpha1.Errors
+	names, err := manifests(root, sel.Paths)
+	if err != nil {
+		return Set{}, err
+	}
+	files, faults, err := decodeEach(root, names)
+	if err != nil {
+		return Set{}, err
+	}
+	var set Set
+	for _, file := range files {
+		if faults[file.Path] != nil {
+			continue
+		}
+		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history}
+		if err := t.complete(ctx, root, sel); err != nil {
+			faults[file.Path] = fmt.Errorf("%q: %w", file.Path, err)
+			continue
+		}
+		set.Targets = append(set.Targets, t)
+	}
+	set.refuseShared(faults)
+	for _, name := range slices.Sorted(maps.Keys(faults)) {
+		set.Faults = append(set.Faults, Fault{File: name, Err: faults[name]})
+	}
+	return set, ctx.Err()
+}
+
+// decodeEach decodes the files that hold a SealedConfig. Files of other kinds are passed
+// over. faults has the files that are not to be used.
+func decodeEach(root fs.FS, names []string) (files []v1alpha1.File, faults map[string]error, err error) {
+	faults = make(map[string]error)
 	for _, name := range names {
 		file, err := DecodeManifest(root, name)
 		var invalid v1alpha1.Errors
 		switch {
 		case err == nil:
-			set = append(set, file)
+			files = append(files, file)
 		case errors.Is(err, v1alpha1.ErrOtherKind):
 		case errors.As(err, &invalid):
-			faults = append(faults, invalid...)
+			faults[name] = invalid
 		default:
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if faults = append(faults, v1alpha1.ValidateSet(set)...); len(faults) > 0 {
-		return nil, faults
+	for _, shared := range v1alpha1.ValidateSet(files) {
+		i := slices.IndexFunc(files, func(f v1alpha1.File) bool { return f.Path == shared.File })
+		for _, other := range files {
+			if other.Path == shared.File || files[i].Conflicts(other) {
+				known, _ := faults[other.Path].(v1alpha1.Errors)
+				faults[other.Path] = append(known, shared)
+			}
+		}
 	}
-	return set, nil
+	return files, faults, nil
+}
+
+// refuseShared moves targets that have one function by way of defaults or flags to
+// faults.
+func (s *Set) refuseShared(faults map[string]error) {
+	functions := make(map[string][]string) // to the files of its configs
+	for _, t := range s.Targets {
+		functions[t.function()] = append(functions[t.function()], t.File)
+	}
+	s.Targets = slices.DeleteFunc(s.Targets, func(t Target) bool {
+		files := functions[t.function()]
+		if len(files) == 1 {
+			return false
+		}
+		faults[t.File] = fmt.Errorf("%q: %s is also configured in %q; want one config for a function", files[1], t.function(), files[0])
+		return true
+	})
 }
 
 // manifests lists the YAML files that paths name, themselves or below them.

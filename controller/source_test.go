@@ -136,6 +136,46 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
+// What can't be used holds up nothing else, but for what it has in common with another
+// file: neither of the two may take it over.
+func TestSurvey(t *testing.T) {
+	files := fstest.MapFS{}
+	for name, text := range map[string]string{
+		".sealift.yaml": "bundleKey: alias/top\nregion: us-east-2\n", "m/good.yaml": named("good"), "m/other.txt": "text",
+		"m/broken.yaml": named("broken", "  function", "  typo: 1\n  function"),
+		"m/a.yaml":      named("a"), "m/z.yaml": named("z", "{name: NAME}\nspec", "{name: a}\nspec"),
+		"m/f1.yaml": named("f1", "function: {name: NAME}", "function: {name: shared}"), "m/f2.yaml": named("f2", "function: {name: NAME}", "function: {name: shared, region: us-east-2}"),
+		"n/.sealift.yaml": "bundleKy: alias/x\n", "n/c.yaml": named("c"),
+	} {
+		files[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	set, err := controller.Survey(t.Context(), commit{id: strings.Repeat("1", 40), files: files}, nil, controller.Selection{Paths: []string{"."}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, target := range set.Targets {
+		got = append(got, target.File)
+	}
+	for _, fault := range set.Faults {
+		got = append(got, fault.File+" | "+fault.Err.Error())
+	}
+	const sameConfig = "m/z.yaml:3: metadata.name: config default/a is also in m/a.yaml:3; rename one of the two"
+	const sameFunction = "m/f2.yaml:5: spec.function.name: function shared is also configured in m/f1.yaml:5; want one config for a function"
+	want := []string{
+		"m/good.yaml",
+		"m/a.yaml | " + sameConfig,
+		"m/broken.yaml | m/broken.yaml:5: spec.typo: unknown field; want one of bundle, driftPolicy, environment, function, interval, package, sealed, suspend",
+		"m/f1.yaml | " + sameFunction,
+		"m/f2.yaml | " + sameFunction,
+		"m/z.yaml | " + sameConfig,
+		`n/c.yaml | "n/c.yaml": n/.sealift.yaml:1: bundleKy: unknown field; did you mean bundleKey?`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // The region of a flag must not lead two configs to one function.
 func TestLoadWithRegion(t *testing.T) {
 	files := map[string]string{

@@ -37,6 +37,9 @@ func (t Target) Manifest() v1alpha1.File { return t.file }
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
 
+// function returns region/name.
+func (t Target) function() string { return t.region + "/" + t.Config.Spec.Function.Name }
+
 // PackageDir returns the folder of spec.package.path, from the repository's root, or
 // "" if the deployed package is patched.
 func (t Target) PackageDir() string {
@@ -79,7 +82,7 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error) {
 	code, err := t.code()
 	if err != nil {
-		return plan.Desired{}, fmt.Errorf("%s: spec.package.path: %w", t.File, err)
+		return plan.Desired{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
 	}
 	want := plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}
 	if marked != "" && marked != t.Revision {

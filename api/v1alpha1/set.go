@@ -58,6 +58,13 @@ func ValidateSet(files []File) Errors {
 	return errs.sorted()
 }
 
+// Conflicts reports whether f and other can't stand side by side, as ValidateSet has it.
+func (f File) Conflicts(other File) bool {
+	one, two := f.Config.Spec.Function, other.Config.Spec.Function
+	sameFunction := one.Name == two.Name && (one.Region == two.Region || one.Region == "" || two.Region == "")
+	return sameFunction || f.Config.Namespace == other.Config.Namespace && f.Config.Name == other.Config.Name
+}
+
 // functionIndex holds the first config of each function, by name and region, and of each
 // function name in any region.
 type functionIndex map[string]File

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/yaml"
 
@@ -78,7 +76,7 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 		return err
 	}
 	p := a.newPass(s.repo, f.unfenced, nil)
-	var list []observedStatus
+	var list []controller.ConfigStatus
 	var failures []error
 	for _, t := range targets {
 		one, err := p.status(ctx, t)
@@ -89,50 +87,32 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 }
 
 // status observes a target. The result says what the error says too.
-func (p *pass) status(ctx context.Context, t controller.Target) (observedStatus, error) {
-	spec := t.Config.Spec
-	one := observedStatus{
-		Config: t.Key(), File: t.File, Region: t.Region(), Function: spec.Function.Name, Alias: spec.Function.Alias, Suspended: spec.Suspend,
-	}
+func (p *pass) status(ctx context.Context, t controller.Target) (controller.ConfigStatus, error) {
 	r, err := p.in(ctx, t.Region())
 	if err != nil {
-		one.Status = plan.StatusOf(plan.Plan{}, err, p.app.now())
-		return one, fmt.Errorf("%s: %w", t.Key(), err)
+		return controller.NewConfigStatus(t, plan.StatusOf(plan.Plan{}, err, p.app.now()), plan.Plan{}), fmt.Errorf("%s: %w", t.Key(), err)
 	}
 	seen, planned, err := r.Status(ctx, t)
-	one.Status = seen
-	if drifted := meta.FindStatusCondition(seen.Conditions, plan.ConditionDrifted); drifted.Status != metav1.ConditionUnknown {
-		one.Changes = planned.Summary()
-	}
-	return one, err
+	return controller.NewConfigStatus(t, seen, planned), err
 }
 
-// observedStatus is the status of one config as it is printed.
-type observedStatus struct {
-	Config    string      `json:"config"`
-	File      string      `json:"file"`
-	Region    string      `json:"region"`
-	Function  string      `json:"function"`
-	Alias     string      `json:"alias,omitempty"`
-	Suspended bool        `json:"suspended,omitempty"`
-	Changes   string      `json:"changes,omitempty"` // absent if they are not known
-	Status    plan.Status `json:"status"`
-}
+// statusRow is a status as the table shows it.
+type statusRow struct{ controller.ConfigStatus }
 
 // statusRenderer returns the function that prints statuses in a format.
-func statusRenderer(format string) (func(io.Writer, []observedStatus, time.Time) error, error) {
+func statusRenderer(format string) (func(io.Writer, []controller.ConfigStatus, time.Time) error, error) {
 	switch format {
 	case "text":
 		return renderStatusText, nil
 	case "json":
-		return func(w io.Writer, list []observedStatus, _ time.Time) error {
+		return func(w io.Writer, list []controller.ConfigStatus, _ time.Time) error {
 			enc := json.NewEncoder(w)
 			enc.SetIndent("", "  ")
 			enc.SetEscapeHTML(false)
 			return enc.Encode(list)
 		}, nil
 	case "yaml":
-		return func(w io.Writer, list []observedStatus, _ time.Time) error {
+		return func(w io.Writer, list []controller.ConfigStatus, _ time.Time) error {
 			data, err := yaml.Marshal(list)
 			if err == nil {
 				_, err = w.Write(data)
@@ -144,11 +124,12 @@ func statusRenderer(format string) (func(io.Writer, []observedStatus, time.Time)
 }
 
 // renderStatusText prints a table in which nothing is empty.
-func renderStatusText(w io.Writer, list []observedStatus, now time.Time) error {
+func renderStatusText(w io.Writer, list []controller.ConfigStatus, now time.Time) error {
 	var b bytes.Buffer
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CONFIG\tREADY\tFUNCTION\tALIAS\tVERSION\tREVISION\tDATA KEY\tCHANGES\tMESSAGE")
-	for _, one := range list {
+	for _, status := range list {
+		one := statusRow{status}
 		cells := []string{one.Config, one.ready(), one.Region + "/" + one.Function, one.Alias, one.version(), fmt.Sprintf("%.7s", one.Status.Revision),
 			one.age(now), one.Changes, one.message()}
 		for i, cell := range cells {
@@ -163,20 +144,16 @@ func renderStatusText(w io.Writer, list []observedStatus, now time.Time) error {
 	return err
 }
 
-func (s observedStatus) condition() metav1.Condition {
-	return *meta.FindStatusCondition(s.Status.Conditions, plan.ConditionReady)
-}
-
-func (s observedStatus) ready() string {
-	if c := s.condition(); c.Reason != plan.ReasonSuspended {
+func (s statusRow) ready() string {
+	if c := s.Condition(plan.ConditionReady); c.Reason != plan.ReasonSuspended {
 		return string(c.Status)
 	}
 	return plan.ReasonSuspended
 }
 
 // message is empty where the columns before it say all.
-func (s observedStatus) message() string {
-	switch c := s.condition(); c.Reason {
+func (s statusRow) message() string {
+	switch c := s.Condition(plan.ConditionReady); c.Reason {
 	case plan.ReasonInSync, plan.ReasonSuspended:
 		return ""
 	default:
@@ -185,7 +162,7 @@ func (s observedStatus) message() string {
 	}
 }
 
-func (s observedStatus) version() string {
+func (s statusRow) version() string {
 	if s.Status.Function == nil {
 		return ""
 	}
@@ -193,7 +170,7 @@ func (s observedStatus) version() string {
 }
 
 // age is that of the data key.
-func (s observedStatus) age(now time.Time) string {
+func (s statusRow) age(now time.Time) string {
 	if s.Status.DataKey == nil {
 		return ""
 	}

@@ -1,10 +1,13 @@
 package awskms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
 	"sealift.dev/sealift/api/envelope"
@@ -20,6 +23,9 @@ type Error struct {
 	KeyID     string
 	Cause     error
 	Fix       string
+
+	code      string // AWS's; "" without an answer
+	transient bool
 }
 
 // Error returns "kms OPERATION with KEY: CAUSE".
@@ -33,6 +39,18 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Hint returns the next step.
 func (e *Error) Hint() string { return e.Fix }
 
+// Reason returns the error code, or NoAnswer.
+func (e *Error) Reason() string { return cmp.Or(e.code, "NoAnswer") }
+
+// Transient reports whether the same call may well succeed later.
+func (e *Error) Transient() bool { return e.transient }
+
+// serverFault reports whether the answer blames the server, or the number of calls.
+func serverFault(err error) bool {
+	var answer *awshttp.ResponseError
+	return errors.As(err, &answer) && (answer.HTTPStatusCode() >= http.StatusInternalServerError || answer.HTTPStatusCode() == http.StatusTooManyRequests)
+}
+
 // classify turns an error of the SDK into one of ours. AccessDenied, throttling
 // and expired credentials are in no service model and are matched by their code,
 // as all others are (https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html).
@@ -42,7 +60,8 @@ func classify(operation, keyID string, err error) error {
 	if !errors.As(err, &api) {
 		return e.unanswered(err)
 	}
-	switch code := api.ErrorCode(); code {
+	e.code, e.transient = api.ErrorCode(), serverFault(err)
+	switch code := e.code; code {
 	case "InvalidCiphertextException", "IncorrectKeyException":
 		return envelope.ErrOpen
 	case "NotFoundException":
@@ -56,6 +75,7 @@ func classify(operation, keyID string, err error) error {
 	case "InvalidKeyUsageException":
 		e.Cause, e.Fix = errors.New("the key is of another kind than this call needs"), "sealing keys are RSA_3072 or symmetric, bundle keys are symmetric"
 	case "ThrottlingException", "LimitExceededException", "KeyUnavailableException", "DependencyTimeoutException", "KMSInternalException":
+		e.transient = true
 		e.Cause, e.Fix = fmt.Errorf("KMS is busy (%s)", code), "try again in a while"
 	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignature":
 		e.Cause, e.Fix = fmt.Errorf("the credentials are refused (%s)", code), "renew the credentials, and check the clock"
@@ -67,6 +87,7 @@ func classify(operation, keyID string, err error) error {
 
 // unanswered sorts errors that are not an answer of KMS at all.
 func (e *Error) unanswered(err error) error {
+	e.transient = true
 	var canceled *smithy.CanceledError
 	switch {
 	case errors.Is(err, context.Canceled), errors.As(err, &canceled):

@@ -150,7 +150,7 @@ func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.
 			}
 			return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Code: "NotSettled",
 				Cause: fmt.Sprintf("after %s still in the state %q, last update %q", patience, conf.State, conf.LastUpdateStatus),
-				Fix:   "see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
+				Fix:   "see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function, transient: true}
 		}
 	}
 }

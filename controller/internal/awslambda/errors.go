@@ -1,10 +1,13 @@
 package awslambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
 	"sealift.dev/sealift/controller/internal/plan"
@@ -17,9 +20,11 @@ type Error struct {
 	Operation string
 	Function  string
 	Region    string
-	Code      string
+	Code      string // AWS's error code, or one of ours; "" without an answer
 	Cause     string
 	Fix       string
+
+	transient bool
 }
 
 // Error returns "lambda OPERATION of FUNCTION in REGION: CAUSE".
@@ -33,6 +38,18 @@ func (e *Error) Error() string {
 
 // Hint returns the next step.
 func (e *Error) Hint() string { return e.Fix }
+
+// Reason returns the error code, or NoAnswer.
+func (e *Error) Reason() string { return cmp.Or(e.Code, "NoAnswer") }
+
+// Transient reports whether the same call may well succeed later.
+func (e *Error) Transient() bool { return e.transient }
+
+// serverFault reports whether the answer blames the server, or the number of calls.
+func serverFault(err error) bool {
+	var answer *awshttp.ResponseError
+	return errors.As(err, &answer) && (answer.HTTPStatusCode() >= http.StatusInternalServerError || answer.HTTPStatusCode() == http.StatusTooManyRequests)
+}
 
 func hasCode(err error, code string) bool {
 	var api smithy.APIError
@@ -67,16 +84,18 @@ func (c *Client) classify(operation, function string, err error) error {
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("lambda %s of %s: %w", operation, function, context.Canceled)
 		}
+		e.transient = true
 		e.Cause, e.Fix = "no answer", "check the network, AWS_ENDPOINT_URL, the region and the credentials (aws sts get-caller-identity)"
 		return e
 	}
-	e.Code = api.ErrorCode()
+	e.Code, e.transient = api.ErrorCode(), serverFault(err)
 	switch e.Code {
 	case "ResourceNotFoundException":
 		e.Cause, e.Fix = "no such function", "sealift configures functions that exist: create it first, or check spec.function, the account and the region"
 	case "AccessDeniedException":
 		e.Cause, e.Fix = "access denied", fmt.Sprintf("allow lambda:%s on that function for these credentials (aws sts get-caller-identity)", operation)
 	case "TooManyRequestsException", "ThrottlingException", "ServiceException":
+		e.transient = true
 		e.Cause, e.Fix = fmt.Sprintf("Lambda is busy (%s)", e.Code), "try again in a while"
 	case "CodeStorageExceededException":
 		e.Cause, e.Fix = "the account's code storage in this region is full", "delete versions that nothing uses, or have the quota raised"

@@ -228,11 +228,11 @@ func (p *Plan) sourceReason() string {
 // namespace and name decide, so that a fleet's are not all due at one moment.
 func (p *Plan) expired(m Marker, now time.Time) bool {
 	maxAge := p.Want.Config.Spec.Bundle.MaxAge
-	return maxAge != nil && now.Sub(m.DataKey) >= maxAge.Duration-jitter(p.Want.key(), maxAge.Duration/10)
+	return maxAge != nil && now.Sub(m.DataKey) >= maxAge.Duration-Jitter(p.Want.key(), maxAge.Duration/10)
 }
 
-// jitter returns a duration from 0 to below limit that is always the same for key.
-func jitter(key string, limit time.Duration) time.Duration {
+// Jitter returns a duration from 0 to below limit that is always the same for key.
+func Jitter(key string, limit time.Duration) time.Duration {
 	sum := sha256.Sum256([]byte(key))
 	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(max(limit, 1)))
 }

@@ -55,3 +55,18 @@ func (o Observed) Marker() Marker {
 	m, _ := o.Latest.marker()
 	return m
 }
+
+// Applied returns the revision that was applied last, or "". Where $LATEST has lost its
+// marker, the live version's counts.
+func (o Observed) Applied() string {
+	m, _ := o.applied()
+	return m.Revision
+}
+
+func (o Observed) applied() (Marker, bool) {
+	m, marked := o.Latest.marker()
+	if !marked && o.Live != nil {
+		return o.Live.marker()
+	}
+	return m, marked
+}

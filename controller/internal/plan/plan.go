@@ -9,6 +9,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrReobserve says that the function is no longer what was observed: somebody
@@ -28,6 +29,16 @@ func (p Problem) Error() string { return fmt.Sprintf("%s (%s)", p.Message, p.Rea
 
 // Hint returns the next step.
 func (p Problem) Hint() string { return p.Fix }
+
+// Failure is an error of a call to AWS.
+type Failure interface {
+	error
+	// Reason is CamelCase, as in a condition: AWS's error code where there is one.
+	Reason() string
+	// Transient reports whether the same call may well succeed later, without anybody
+	// acting.
+	Transient() bool
+}
 
 // Action is what becomes of a thing.
 type Action string
@@ -81,6 +92,11 @@ type Plan struct {
 
 // InSync reports whether there is nothing to do.
 func (p Plan) InSync() bool { return p.BundleReason == "" && !p.Configure && !p.Release }
+
+// Changes returns the items of what is not as it should be.
+func (p Plan) Changes() []Item {
+	return slices.DeleteFunc(slices.Clone(p.Items), func(i Item) bool { return i.Action == Keep })
+}
 
 func (p *Plan) add(action Action, kind Kind, name, detail string) {
 	p.Items = append(p.Items, Item{Action: action, Kind: kind, Name: name, Detail: detail})

@@ -1,15 +1,18 @@
 package plan_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -22,6 +25,16 @@ func conditionLines(s plan.Status) []string {
 	}
 	return out
 }
+
+// failure is a call that AWS refused.
+type failure struct {
+	reason    string
+	transient bool
+}
+
+func (f failure) Error() string   { return "the call failed" }
+func (f failure) Reason() string  { return f.reason }
+func (f failure) Transient() bool { return f.transient }
 
 func TestStatusOf(t *testing.T) {
 	was := desired(revision1, config(nil), nil)
@@ -38,8 +51,10 @@ func TestStatusOf(t *testing.T) {
 		edit       func(*v1alpha1.SealedConfig)
 		forgotten  bool // the marker's revision is gone
 		observed   func(*plan.Observed)
-		err        error // of the observation
-		conditions []string
+		err        error    // of the observation
+		failed     error    // of an apply of the plan
+		conditions []string // but Sealed
+		sealed     string   // default: True InSync:
 		summary    string
 		version    string // "" for no function
 		otherKey   bool   // the data key's bundle key is not known
@@ -54,20 +69,20 @@ func TestStatusOf(t *testing.T) {
 			name:       "never applied",
 			observed:   func(o *plan.Observed) { o.Latest.Environment, o.Alias, o.Live = nil, nil, nil },
 			conditions: []string{"Ready=False NotApplied: never applied", "Drifted=False NotApplied: never applied", stalledNo},
-			summary:    "2 secrets, 1 variable, bundle, package, alias", unapplied: true,
+			sealed:     "False NotApplied: no bundle of this config is deployed", summary: "2 secrets, 1 variable, bundle, package, alias", unapplied: true,
 		},
 		{
 			name:       "never applied, without alias",
 			edit:       func(c *v1alpha1.SealedConfig) { c.Spec.Function.Alias = "" },
 			observed:   func(o *plan.Observed) { o.Latest.Environment, o.Alias, o.Live = nil, nil, nil },
 			conditions: []string{"Ready=False NotApplied: never applied", "Drifted=False NotApplied: never applied", stalledNo},
-			summary:    "2 secrets, 1 variable, bundle, package", version: "$LATEST", unapplied: true,
+			sealed:     "False NotApplied: no bundle of this config is deployed", summary: "2 secrets, 1 variable, bundle, package", version: "$LATEST", unapplied: true,
 		},
 		{
 			name:       "a new commit",
 			edit:       func(c *v1alpha1.SealedConfig) { c.Spec.Sealed["DB_PASSWORD"] = "sealed c" },
 			conditions: outdated("1 secret, bundle, package, alias"),
-			summary:    "1 secret, bundle, package, alias", version: "6", otherKey: true,
+			sealed:     "False Outdated: the deployed bundle is of another revision", summary: "1 secret, bundle, package, alias", version: "6", otherKey: true,
 		},
 		{
 			name:       "a new commit changes a variable",
@@ -85,7 +100,7 @@ func TestStatusOf(t *testing.T) {
 			name:       "code was deployed",
 			observed:   func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA },
 			conditions: drifted("code"),
-			summary:    "bundle, package, alias", version: "6",
+			sealed:     "False Drifted: the package that carries the bundle was replaced", summary: "bundle, package, alias", version: "6",
 		},
 		{
 			name:       "a variable was changed",
@@ -141,7 +156,45 @@ func TestStatusOf(t *testing.T) {
 				"Ready=Unknown NotObserved: lambda GetFunction of hello in us-east-2: access denied",
 				"Drifted=Unknown NotObserved: not compared", "Stalled=Unknown NotObserved: not observed",
 			},
-			summary: "nothing", unapplied: true,
+			sealed: "Unknown NotObserved: not observed", summary: "nothing", unapplied: true,
+		},
+		{
+			name: "no such function", err: failure{reason: "ResourceNotFoundException"},
+			conditions: []string{
+				"Ready=False ResourceNotFoundException: the call failed",
+				"Drifted=Unknown ResourceNotFoundException: not compared", "Stalled=True ResourceNotFoundException: the call failed",
+			},
+			sealed: "Unknown NotObserved: not observed", summary: "nothing", unapplied: true,
+		},
+		{
+			name: "a value does not open",
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Environment["LOG_LEVEL"] = "debug" }, failed: fmt.Errorf("unseal A: %w", envelope.ErrOpen),
+			conditions: []string{
+				"Ready=False Invalid: unseal A: " + envelope.ErrOpen.Error(), "Drifted=False Outdated:",
+				"Stalled=True Invalid: unseal A: " + envelope.ErrOpen.Error(),
+			},
+			summary: "1 variable, alias", version: "6",
+		},
+		{
+			name:     "the key is disabled while drift is mended",
+			observed: func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA }, failed: failure{reason: "DisabledException"},
+			conditions: []string{
+				"Ready=False DisabledException: the call failed", "Drifted=True Drifted: changed since sealift applied it: code",
+				"Stalled=True DisabledException: the call failed",
+			},
+			sealed: "False Drifted: the package that carries the bundle was replaced", summary: "bundle, package, alias", version: "6",
+		},
+		{
+			name: "busy",
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Environment["LOG_LEVEL"] = "debug" }, failed: failure{reason: "TooManyRequestsException", transient: true},
+			conditions: []string{"Ready=False TooManyRequestsException: the call failed", "Drifted=False Outdated:", stalledNo},
+			summary:    "1 variable, alias", version: "6",
+		},
+		{
+			name:       "the marker was deleted",
+			observed:   func(o *plan.Observed) { delete(o.Latest.Environment, plan.MarkerVariable) },
+			conditions: drifted("marker"), sealed: "False NotApplied: no bundle of this config is deployed",
+			summary: "2 secrets, bundle, package, alias", version: "6", unapplied: true,
 		},
 	}
 	for _, tt := range tests {
@@ -161,8 +214,12 @@ func TestStatusOf(t *testing.T) {
 					p = plan.Plan{Want: want, Observed: obs}
 				}
 			}
+			if tt.failed != nil {
+				err = tt.failed
+			}
 			got := plan.StatusOf(p, err, now)
-			if diff := cmp.Diff(tt.conditions, conditionLines(got)); diff != "" {
+			wanted := slices.Insert(slices.Clone(tt.conditions), 1, "Sealed="+cmp.Or(tt.sealed, "True InSync:"))
+			if diff := gocmp.Diff(wanted, conditionLines(got)); diff != "" {
 				t.Errorf("conditions, -want +got:\n%s", diff)
 			}
 			for _, c := range got.Conditions {
@@ -189,7 +246,7 @@ func TestStatusOf(t *testing.T) {
 			if tt.otherKey {
 				key.KMSKey = ""
 			}
-			if diff := cmp.Diff(key, got.DataKey); diff != "" || got.Revision != revision {
+			if diff := gocmp.Diff(key, got.DataKey); diff != "" || got.Revision != revision {
 				t.Errorf("revision %q, data key -want +got:\n%s", got.Revision, diff)
 			}
 		})
@@ -206,8 +263,8 @@ func TestStatusOfOtherConfig(t *testing.T) {
 	if got.Revision != "" || got.DataKey != nil {
 		t.Errorf("revision %q and data key %v of another config", got.Revision, got.DataKey)
 	}
-	if want := "Stalled=True OtherConfig: us-east-2/hello was applied by the config payments/other"; conditionLines(got)[2] != want {
-		t.Errorf("%q, want %q", conditionLines(got)[2], want)
+	if want := "Stalled=True OtherConfig: us-east-2/hello was applied by the config payments/other"; conditionLines(got)[3] != want {
+		t.Errorf("%q, want %q", conditionLines(got)[3], want)
 	}
 }
 
@@ -222,7 +279,65 @@ func TestStatusOfCutOffUpload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := conditionLines(plan.StatusOf(p, nil, now))[1]; got != "Drifted=False Outdated:" {
+	if got := conditionLines(plan.StatusOf(p, nil, now))[2]; got != "Drifted=False Outdated:" {
 		t.Errorf("%q", got)
+	}
+}
+
+// Only what was changed on the function, while git says the same, is drift and nothing
+// but drift.
+func TestOnlyDrift(t *testing.T) {
+	deploy := func(o *plan.Observed) { o.Latest.CodeSHA256 = otherSHA }
+	patching := func(c *v1alpha1.SealedConfig) { c.Spec.Package = nil }
+	tests := []struct {
+		name      string
+		edit      func(*v1alpha1.SealedConfig) // of both revisions
+		commit    func(*v1alpha1.SealedConfig) // of the second
+		observed  func(*plan.Observed)
+		forgotten bool
+		want      bool
+	}{
+		{name: "in sync"},
+		{name: "code", observed: deploy, want: true},
+		{name: "environment", observed: func(o *plan.Observed) { o.Latest.Environment["LOG_LEVEL"] = "x" }, want: true},
+		{name: "alias", observed: func(o *plan.Observed) { o.Alias, o.Live = nil, nil }, want: true},
+		{name: "marker", observed: func(o *plan.Observed) { delete(o.Latest.Environment, plan.MarkerVariable) }, want: true},
+		{name: "the whole environment", observed: func(o *plan.Observed) { o.Latest.Environment = nil }, want: true},
+		{name: "never applied", observed: func(o *plan.Observed) { o.Latest.Environment, o.Alias, o.Live = nil, nil, nil }},
+		{name: "code, and the data key is due", edit: func(c *v1alpha1.SealedConfig) { c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Minute} }, observed: deploy, want: true},
+		{name: "the data key is due", edit: func(c *v1alpha1.SealedConfig) { c.Spec.Bundle.MaxAge = &metav1.Duration{Duration: time.Minute} }},
+		{name: "code, and a commit of a secret", commit: func(c *v1alpha1.SealedConfig) { c.Spec.Sealed["NEW"] = "sealed" }, observed: deploy},
+		{name: "code, and a commit of a variable", commit: func(c *v1alpha1.SealedConfig) { c.Spec.Environment["NEW"] = "x" }, observed: deploy},
+		{name: "code, and a commit of an alias", commit: func(c *v1alpha1.SealedConfig) { c.Spec.Function.Alias = "other" }, observed: deploy},
+		{name: "code, and the history is gone", observed: deploy, forgotten: true},
+		{name: "a package to patch", edit: patching, observed: deploy},
+		{name: "a package to patch, and a variable", edit: patching, observed: func(o *plan.Observed) { deploy(o); o.Latest.Environment["LOG_LEVEL"] = "x" }},
+		{name: "a patched function's variable", edit: patching, observed: func(o *plan.Observed) { o.Latest.Environment["LOG_LEVEL"] = "x" }, want: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			was := desired(revision1, config(tt.edit), nil)
+			want := desired(revision2, config(func(c *v1alpha1.SealedConfig) {
+				for _, edit := range []func(*v1alpha1.SealedConfig){tt.edit, tt.commit} {
+					if edit != nil {
+						edit(c)
+					}
+				}
+			}), was.Config)
+			if tt.forgotten {
+				want.Previous = nil
+			}
+			obs := applied(was)
+			if tt.observed != nil {
+				tt.observed(&obs)
+			}
+			p, err := plan.Decide(want, obs, nil, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.OnlyDrift(); got != tt.want {
+				t.Errorf("OnlyDrift() = %t; %q", got, lines(p))
+			}
+		})
 	}
 }

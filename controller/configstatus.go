@@ -1,0 +1,41 @@
+package controller
+
+import (
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// ConfigStatus is the status of one config as `sealift status` and the operator's
+// /status show it.
+type ConfigStatus struct {
+	Config    string      `json:"config"` // namespace/name
+	File      string      `json:"file"`
+	Region    string      `json:"region"`
+	Function  string      `json:"function"`
+	Alias     string      `json:"alias,omitempty"`
+	Suspended bool        `json:"suspended,omitempty"`
+	Changes   string      `json:"changes,omitempty"` // to be made, in a few words; absent if they are not known
+	Status    plan.Status `json:"status"`
+	// LastReason is why the operator wrote the bundle last; "" if it never did, and where
+	// nothing is kept.
+	LastReason string `json:"lastReason,omitempty"`
+}
+
+// NewConfigStatus returns the status of t: s, and in a few words what p would change.
+func NewConfigStatus(t Target, s plan.Status, p plan.Plan) ConfigStatus {
+	spec := t.Config.Spec
+	one := ConfigStatus{
+		Config: t.Key(), File: t.File, Region: t.Region(), Function: spec.Function.Name, Alias: spec.Function.Alias, Suspended: spec.Suspend, Status: s,
+	}
+	if drifted := one.Condition(plan.ConditionDrifted); drifted.Status != metav1.ConditionUnknown {
+		one.Changes = p.Summary()
+	}
+	return one
+}
+
+// Condition returns the condition of a type, which every status has.
+func (s ConfigStatus) Condition(kind string) metav1.Condition {
+	return *meta.FindStatusCondition(s.Status.Conditions, kind)
+}

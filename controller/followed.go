@@ -1,0 +1,216 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// followed is a config that an Operator follows.
+type followed struct {
+	target Target // the last good one
+	status ConfigStatus
+	fault  error  // why the manifest at the branch's head can't be used, or nil
+	logged string // what was logged last of its state
+}
+
+var errNotLookedAt = errors.New("its function was not looked at yet")
+
+// OperatorStatus is what an Operator knows.
+type OperatorStatus struct {
+	Revision string         `json:"revision,omitempty"` // that was read last
+	Looked   metav1.Time    `json:"looked"`             // when the branch was last looked at
+	Error    string         `json:"error,omitempty"`    // of that look
+	Faults   []FaultStatus  `json:"faults,omitempty"`   // of the revision
+	Configs  []ConfigStatus `json:"configs"`            // by namespace and name
+}
+
+// FaultStatus is a manifest that can't be used.
+type FaultStatus struct {
+	File    string `json:"file"`
+	Message string `json:"message"`
+}
+
+// Status returns what the Operator knows. A config whose manifest can't be used at the
+// branch's head is not Ready for that, whatever the function is.
+func (o *Operator) Status() OperatorStatus {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := OperatorStatus{Revision: o.seen, Looked: metav1.NewTime(o.looked), Configs: []ConfigStatus{}}
+	if o.lookErr != nil {
+		s.Error = o.lookErr.Error()
+	}
+	for _, fault := range o.faults {
+		s.Faults = append(s.Faults, FaultStatus{fault.File, fault.Err.Error()})
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.configs)) {
+		one := o.configs[key].status
+		one.Status.Conditions = slices.Clone(one.Status.Conditions)
+		s.Configs = append(s.Configs, one)
+	}
+	return s
+}
+
+// Healthy returns an error if the branch was not looked at for so long that the Operator
+// must be stuck.
+func (o *Operator) Healthy() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if age := o.o.Now().Sub(o.looked); age > 2*o.o.Interval+lookLimit {
+		return fmt.Errorf("the branch was last looked at %s ago", age.Truncate(time.Second))
+	}
+	return nil
+}
+
+// Ready returns an error until a revision was read, and while the branch can't be read.
+func (o *Operator) Ready() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lookErr == nil && o.seen == "" {
+		return errors.New("the branch is being read for the first time")
+	}
+	return o.lookErr
+}
+
+func (o *Operator) target(key string) (Target, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f, found := o.configs[key]
+	if !found {
+		return Target{}, false
+	}
+	return f.target, true
+}
+
+// take follows the configs of a set from now on, and returns the keys of those that a
+// pass is to look at. A config whose manifest is a fault stays as it was. o.mu is held.
+func (o *Operator) take(ctx context.Context, set Set) []string {
+	o.faults = set.Faults
+	faults := make(map[string]error, len(set.Faults))
+	for _, fault := range set.Faults {
+		faults[fault.File] = fault.Err
+		o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", "file", fault.File, "error", fault.Err)
+	}
+	var changed []string
+	present := make(map[string]bool, len(set.Targets))
+	for _, t := range set.Targets {
+		key := t.Key()
+		present[key] = true
+		f, known := o.configs[key]
+		if !known {
+			f = &followed{status: NewConfigStatus(t, plan.StatusOf(plan.Plan{}, errNotLookedAt, o.o.Now()), plan.Plan{})}
+			o.configs[key] = f
+		}
+		if !known || f.fault != nil || !t.Same(f.target) {
+			changed = append(changed, key)
+		}
+		f.target, f.fault = t, nil
+	}
+	for key, f := range o.configs {
+		if present[key] {
+			continue
+		}
+		if f.fault = faults[f.target.File]; f.fault == nil {
+			o.o.Log.InfoContext(ctx, "manifest gone; the function keeps what it has", "config", key)
+			delete(o.configs, key)
+			continue
+		}
+		f.refuse(o.o.Now())
+	}
+	return changed
+}
+
+// note keeps and logs what came of a pass.
+func (o *Operator) note(ctx context.Context, t Target, result Result, err error) {
+	now := o.o.Now()
+	status := plan.StatusOf(result.Plan, err, now)
+	if err == nil {
+		status = result.Status(now)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f, found := o.configs[t.Key()]
+	if !found {
+		return // its manifest is gone by now
+	}
+	planned := result.Plan
+	if err == nil && !result.Held {
+		planned.Items = nil // there is nothing left to do
+	}
+	next := NewConfigStatus(t, status, planned)
+	next.LastReason = f.status.LastReason
+	if err == nil && !result.Held {
+		next.LastReason = cmp.Or(result.Plan.BundleReason, next.LastReason)
+	}
+	f.replace(next, result.Plan.Observed.Latest.ARN != "")
+	if f.fault != nil {
+		f.refuse(now)
+	}
+	f.log(ctx, o, err)
+}
+
+// replace puts next in the place of the status. A condition that stays what it is keeps
+// the time of its transition; what was not observed stays as it was known.
+func (f *followed) replace(next ConfigStatus, observed bool) {
+	before := f.status.Status
+	if !observed {
+		next.Status.Revision, next.Status.Function, next.Status.DataKey = before.Revision, before.Function, before.DataKey
+	}
+	conditions := slices.Clone(before.Conditions)
+	for _, c := range next.Status.Conditions {
+		if c.Type != plan.ConditionSealed || observed {
+			meta.SetStatusCondition(&conditions, c)
+		}
+	}
+	next.Status.Conditions = conditions
+	f.status = next
+}
+
+// refuse has the conditions say that the manifest can't be used.
+func (f *followed) refuse(now time.Time) {
+	for kind, status := range map[string]metav1.ConditionStatus{plan.ConditionReady: metav1.ConditionFalse, plan.ConditionStalled: metav1.ConditionTrue} {
+		meta.SetStatusCondition(&f.status.Status.Conditions, metav1.Condition{
+			Type: kind, Status: status, Reason: plan.ReasonInvalid, Message: f.fault.Error(), LastTransitionTime: metav1.NewTime(now.UTC().Truncate(time.Second)),
+		})
+	}
+}
+
+// log says what became of a config, once for each thing that becomes of it.
+func (f *followed) log(ctx context.Context, o *Operator, err error) {
+	ready := f.status.Condition(plan.ConditionReady)
+	state := ready.Reason + " " + ready.Message
+	if state == f.logged {
+		return
+	}
+	first := f.logged == ""
+	f.logged = state
+	key := f.status.Config
+	switch {
+	case err != nil && plan.ClassOf(err) == plan.Transient:
+		o.o.Log.WarnContext(ctx, "pass failed, trying again", "config", key, "error", err, "hint", hintOf(err))
+	case err != nil:
+		o.o.Log.ErrorContext(ctx, "pass failed", "config", key, "reason", ready.Reason, "error", err, "hint", hintOf(err))
+	case f.status.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue:
+		o.o.Log.WarnContext(ctx, "drift, left as it is", "config", key, "drift", ready.Message)
+	case !first:
+		o.o.Log.InfoContext(ctx, "config is well again", "config", key, "reason", ready.Reason)
+	}
+}
+
+// hintOf returns the next step that an error knows of, or "".
+func hintOf(err error) string {
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}

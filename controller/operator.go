@@ -1,0 +1,242 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/util/workqueue"
+
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// Branch is the branch that an Operator follows.
+type Branch interface {
+	// Head returns the commit that the branch is at.
+	Head(ctx context.Context) (Commit, error)
+	// Commit returns an earlier commit, as History does.
+	Commit(ctx context.Context, revision string) (Commit, error)
+}
+
+// Recorder counts what an Operator does. It is called by several goroutines at once.
+type Recorder interface {
+	// Passed is called after every pass.
+	Passed(p Pass)
+	// Looked is called after every look at the branch, with the class of its error.
+	Looked(class plan.Class)
+}
+
+// Pass is what became of one pass.
+type Pass struct {
+	Config  string // namespace/name
+	Took    time.Duration
+	Class   plan.Class  // of its error, "" if there was none
+	Changes []plan.Item // that were made
+}
+
+// OperatorOptions configure an Operator. Every field is required.
+type OperatorOptions struct {
+	Branch    Branch
+	Selection Selection
+	// Reconciler returns that of a region. It is called by several goroutines at once.
+	Reconciler  func(ctx context.Context, region string) (*Reconciler, error)
+	SealingKeys []string      // ARNs; see Reconciler.Apply
+	Interval    time.Duration // between two looks at the branch
+	Workers     int           // passes at the same time
+	Recorder    Recorder
+	Now         func() time.Time
+	Log         *slog.Logger
+}
+
+const (
+	// lookLimit and passLimit bound what waits for others: a git server, AWS.
+	lookLimit = 10 * time.Minute
+	passLimit = 30 * time.Minute
+
+	// firstRetry is how long a config waits after its first failed pass; the time doubles
+	// with each further one, up to lastRetry.
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// Operator reconciles the configs of a branch for as long as it runs. A config is
+// reconciled when git says something new of it, at its interval, and again after a
+// failure; never by two workers at once. A failure of one holds up no other.
+//
+// What it knows is in memory: a new Operator starts from git and Lambda alone.
+type Operator struct {
+	o OperatorOptions
+
+	mu      sync.Mutex
+	configs map[string]*followed // by key
+	looked  time.Time            // when a look was last done with
+	seen    string               // the revision that was surveyed last, or ""
+	lookErr error                // of the last look
+	faults  []Fault
+}
+
+// NewOperator returns an Operator.
+func NewOperator(o OperatorOptions) *Operator {
+	return &Operator{o: o, configs: make(map[string]*followed), looked: o.Now()}
+}
+
+// Run follows the branch until ctx ends. Then no pass is begun any more, and Run returns
+// when those in hand have come to their end, or were interrupted by the end of passes.
+func (o *Operator) Run(ctx, passes context.Context) {
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry))
+	var workers sync.WaitGroup
+	for range o.o.Workers {
+		workers.Go(func() {
+			for o.work(ctx, passes, queue) {
+			}
+		})
+	}
+	ticker := time.NewTicker(o.o.Interval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		for _, key := range o.look(ctx) {
+			queue.Forget(key)
+			queue.Add(key)
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+	queue.ShutDown()
+	workers.Wait()
+}
+
+// work does the next pass of the queue. It returns false when there will be none.
+func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLimitingInterface[string]) bool {
+	key, ended := queue.Get()
+	if ended {
+		return false
+	}
+	defer queue.Done(key)
+	if ctx.Err() != nil {
+		return true
+	}
+	t, followed := o.target(key)
+	if !followed {
+		queue.Forget(key)
+		return true
+	}
+	switch plan.ClassOf(o.pass(passes, t)) {
+	case plan.Transient:
+		queue.AddRateLimited(key)
+	case plan.Invalid:
+		queue.Forget(key) // until look finds something new
+	default:
+		queue.Forget(key)
+		interval := t.Config.Spec.Interval.Duration
+		queue.AddAfter(key, interval-plan.Jitter(key, interval/10))
+	}
+	return true
+}
+
+// Once looks at the branch and does one pass of every config. It returns how many
+// manifests and configs failed, which were logged, and an error if the branch could not
+// be read. ctx and passes are those of Run.
+func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
+	keys := o.look(ctx)
+	if o.lookErr != nil {
+		return 0, o.lookErr
+	}
+	queue := make(chan string, len(keys))
+	for _, key := range keys {
+		queue <- key
+	}
+	close(queue)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	failed = len(o.faults)
+	for range o.o.Workers {
+		workers.Go(func() {
+			for key := range queue {
+				t, _ := o.target(key)
+				err := ctx.Err()
+				if err == nil {
+					err = o.pass(passes, t)
+				}
+				if err != nil {
+					mu.Lock()
+					failed++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return failed, nil
+}
+
+// pass reconciles t, and notes and logs what came of it.
+func (o *Operator) pass(ctx context.Context, t Target) error {
+	limited, cancel := context.WithTimeout(ctx, passLimit)
+	defer cancel()
+	started := o.o.Now()
+	result, err := o.reconcile(limited, t)
+	p := Pass{Config: t.Key(), Took: o.o.Now().Sub(started), Class: plan.ClassOf(err)}
+	if err == nil && !result.Held {
+		p.Changes = result.Plan.Changes()
+	}
+	o.o.Recorder.Passed(p)
+	if p.Class != plan.Interrupted {
+		o.note(ctx, t, result, err)
+	}
+	return err
+}
+
+func (o *Operator) reconcile(ctx context.Context, t Target) (Result, error) {
+	r, err := o.o.Reconciler(ctx, t.Region())
+	if err != nil {
+		return Result{}, err
+	}
+	return r.Reconcile(ctx, t, o.o.SealingKeys)
+}
+
+// look reads the branch, and returns the keys of the configs that git says something new
+// of. After an error everything stays as it is.
+func (o *Operator) look(ctx context.Context) []string {
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	revision, set, err := o.survey(limited)
+	if ctx.Err() != nil {
+		return nil
+	}
+	o.o.Recorder.Looked(plan.ClassOf(err))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.looked = o.o.Now()
+	if before := o.lookErr; err != nil && (before == nil || before.Error() != err.Error()) {
+		o.o.Log.ErrorContext(ctx, "branch not read; what was read before stays", "error", err, "hint", hintOf(err))
+	}
+	if o.lookErr = err; err != nil || revision == o.seen {
+		return nil
+	}
+	o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
+	o.seen = revision
+	return o.take(ctx, set)
+}
+
+// survey returns the branch's revision, and what it holds if it was not seen before.
+func (o *Operator) survey(ctx context.Context) (string, Set, error) {
+	commit, err := o.o.Branch.Head(ctx)
+	if err != nil {
+		return "", Set{}, err
+	}
+	o.mu.Lock()
+	seen := o.seen
+	o.mu.Unlock()
+	if commit.Revision() == seen {
+		return seen, Set{}, nil
+	}
+	set, err := Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)
+	if err != nil {
+		return "", Set{}, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
+	}
+	return commit.Revision(), set, nil
+}
