@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -44,55 +45,72 @@ const (
 type fixture struct {
 	t       *testing.T
 	aws     *localaws.Server
+	mu      sync.Mutex             // of before
 	before  func(operation string) // called ahead of each Lambda or KMS call
 	lambda  *lambda.Client
 	kms     *awskms.Client
 	sealing string // ARN of the key to seal with
 	trusted []string
 	bundle  string // ARN
-	uploads uploads
+	uploads *uploads
 	log     bytes.Buffer
+	logger  *slog.Logger // to log
 	r       *controller.Reconciler
-	commits map[string]commit
+	commits sync.Map // commit by id
 }
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 	t.Helper()
 	server, err := localaws.Open(localaws.Options{Now: time.Now, Settle: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, aws: server, commits: map[string]commit{}, uploads: uploads{}, before: func(string) {}}
+	f := &fixture{t: t, aws: server, uploads: &uploads{}, before: func(string) {}}
 	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.before(operation(r))
+		f.mu.Lock()
+		before := f.before
+		f.mu.Unlock()
+		before(operation(r))
 		server.ServeHTTP(w, r)
 	})
 	cfg := awstest.Config(watched, region)
+	for _, edit := range edits {
+		edit(&cfg)
+	}
 	f.lambda, f.kms = lambda.NewFromConfig(cfg), awskms.New(cfg)
 	f.sealing = f.key("alias/sealift-sealing").ARN
 	f.trusted = []string{f.sealing}
 	f.bundle = f.key("alias/sealift-bundle").ARN
 	f.createFunction("hello")
+	f.logger = slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(watched)})
 	f.r = controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Keys: f.kms, Uploads: f.uploads,
-		Rand: rand.Reader, Now: time.Now, Log: slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 	return f
 }
 
-// uploads is a controller.Uploads in memory.
-type uploads map[string]plan.Marker
+// intercept has before called from now on, while others make calls.
+func (f *fixture) intercept(before func(operation string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
+}
 
-func (u uploads) Last(function string) *plan.Marker {
-	if m, found := u[function]; found {
-		return &m
+// uploads is a controller.Uploads in memory.
+type uploads struct{ byFunction sync.Map }
+
+func (u *uploads) Last(function string) *plan.Marker {
+	if m, found := u.byFunction.Load(function); found {
+		last := m.(plan.Marker)
+		return &last
 	}
 	return nil
 }
 
-func (u uploads) Remember(function string, m plan.Marker) error {
-	u[function] = m
+func (u *uploads) Remember(function string, m plan.Marker) error {
+	u.byFunction.Store(function, m)
 	return nil
 }
 
@@ -156,8 +174,10 @@ func (f *fixture) seal(name string, values map[string]string) map[string]string 
 // manifest is a SealedConfig as a file.
 type manifest struct {
 	name, function, kmsKey string
+	maxAge                 string // of the bundle, or ""
 	env, sealed            map[string]string
-	patch                  bool // no spec.package
+	patch                  bool   // no spec.package
+	more                   string // lines below spec, as "  suspend: true\n"
 }
 
 func (m manifest) file() *fstest.MapFile {
@@ -167,7 +187,12 @@ func (m manifest) file() *fstest.MapFile {
 	if !m.patch {
 		b.WriteString("  package: {path: ../functions/hello}\n")
 	}
-	fmt.Fprintf(&b, "  bundle: {kmsKey: %q}\n", m.kmsKey)
+	if m.maxAge != "" {
+		fmt.Fprintf(&b, "  bundle: {kmsKey: %q, maxAge: %s}\n", m.kmsKey, m.maxAge)
+	} else {
+		fmt.Fprintf(&b, "  bundle: {kmsKey: %q}\n", m.kmsKey)
+	}
+	b.WriteString(m.more)
 	for section, values := range map[string]map[string]string{"environment": m.env, "sealed": m.sealed} {
 		if len(values) > 0 {
 			fmt.Fprintf(&b, "  %s:\n", section)
@@ -205,27 +230,39 @@ func (c commit) TreeID(dir string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// commit makes a commit of code and manifests and returns its targets.
-func (f *fixture) commit(code string, manifests ...manifest) []controller.Target {
+// revision makes a commit of code and manifests.
+func (f *fixture) revision(code string, manifests ...manifest) commit {
 	f.t.Helper()
 	files := fstest.MapFS{"functions/hello/bootstrap": {Data: []byte(code), Mode: 0o755}, "functions/hello/lib/data.txt": {Data: []byte("data")}}
 	for _, m := range manifests {
 		files["manifests/"+m.name+".yaml"] = m.file()
 	}
-	c := commit{files: files}
+	return f.register(commit{files: files})
+}
+
+// register gives a commit its id and makes it part of the history.
+func (f *fixture) register(c commit) commit {
+	f.t.Helper()
 	tree, err := c.TreeID(".")
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	c.id = tree
-	f.commits[c.id] = c
-	history := func(_ context.Context, revision string) (controller.Commit, error) {
-		if c, found := f.commits[revision]; found {
-			return c, nil
-		}
-		return nil, fs.ErrNotExist
+	f.commits.Store(c.id, c)
+	return c
+}
+
+func (f *fixture) history(_ context.Context, revision string) (controller.Commit, error) {
+	if c, found := f.commits.Load(revision); found {
+		return c.(commit), nil
 	}
-	targets, err := controller.Load(f.t.Context(), c, history, controller.Selection{Paths: []string{"manifests"}})
+	return nil, fs.ErrNotExist
+}
+
+// commit makes a commit of code and manifests and returns its targets.
+func (f *fixture) commit(code string, manifests ...manifest) []controller.Target {
+	f.t.Helper()
+	targets, err := controller.Load(f.t.Context(), f.revision(code, manifests...), f.history, controller.Selection{Paths: []string{"manifests"}})
 	if err != nil {
 		f.t.Fatal(err)
 	}

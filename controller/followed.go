@@ -144,7 +144,7 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	}
 	planned := result.Plan
 	if err == nil && !result.Held {
-		planned.Items = nil // there is nothing left to do
+		planned = plan.Plan{} // there is nothing left to do
 	}
 	next := NewConfigStatus(t, status, planned)
 	next.LastReason = f.status.LastReason

@@ -184,7 +184,7 @@ func TestPatchResumes(t *testing.T) {
 				}
 				f.before = func(string) {}
 				if test.forget {
-					clear(f.uploads)
+					f.uploads.byFunction.Clear()
 				}
 				if _, calls := f.apply(target); !cmp.Equal(test.want, calls) {
 					f.t.Errorf("calls of the resuming apply (-want +got):\n%s", cmp.Diff(test.want, calls))

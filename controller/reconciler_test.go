@@ -142,7 +142,7 @@ func TestResume(t *testing.T) {
 				}
 				f.before = func(string) {}
 				if test.forget {
-					clear(f.uploads)
+					f.uploads.byFunction.Clear()
 				}
 				_, calls := f.apply(target)
 				if diff := cmp.Diff(test.want, calls); diff != "" {
@@ -201,7 +201,7 @@ func TestNothingForeignGoesLive(t *testing.T) {
 		if _, err := f.lambda.UpdateFunctionCode(f.t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("hello"), ZipFile: theirs}); err != nil {
 			f.t.Fatal(err)
 		}
-		clear(f.uploads)
+		f.uploads.byFunction.Clear()
 		_, calls := f.apply(target)
 		if diff := cmp.Diff(codeCalls, calls); diff != "" {
 			f.t.Errorf("calls (-want +got):\n%s", diff)
