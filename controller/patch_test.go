@@ -77,10 +77,9 @@ func (f *fixture) others(zipped []byte) map[string]string {
 	return entries
 }
 
-// The folder of lib/a.txt is an entry of its own in their zip.
-//
 // A function whose package another tool deploys keeps that tool's code through first
-// apply, secret change and deploy.
+// apply, secret change and deploy. The folder of lib/a.txt is an entry of its own in
+// that tool's zip.
 func TestPatch(t *testing.T) {
 	inBubble(t, func(f *fixture) {
 		code := fstest.MapFS{"bootstrap": {Data: []byte("theirs 1"), Mode: 0o755}, "lib/a.txt": {Data: bytes.Repeat([]byte("a"), 1000)}}
@@ -209,6 +208,28 @@ func TestPatchOfAPackageThatIsReplacedMeanwhile(t *testing.T) {
 			if operation == "PUT code" && theirs == nil {
 				theirs = map[string]string{}
 				theirs = f.others(f.deploy(fstest.MapFS{"bootstrap": {Data: []byte("new")}}))
+			}
+		}
+		f.apply(target)
+		_, zipped, _ := f.live("hello")
+		if diff := cmp.Diff(theirs, f.others(zipped)); diff != "" {
+			f.t.Errorf("other entries (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Somebody deploys twice between the look at the function and the download, so that
+// the package that was looked at is gone: theirs is patched.
+func TestPatchOfAPackageThatIsGoneMeanwhile(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		f.deploy(fstest.MapFS{"bootstrap": {Data: []byte("old")}})
+		target := f.patchHello(nil, f.seal("hello", map[string]string{"TOKEN": canary}))
+		var theirs map[string]string
+		f.before = func(operation string) {
+			if packageDigest.MatchString(operation) && theirs == nil {
+				theirs = map[string]string{}
+				f.deploy(fstest.MapFS{"bootstrap": {Data: []byte("newer")}})
+				theirs = f.others(f.deploy(fstest.MapFS{"bootstrap": {Data: []byte("newest")}}))
 			}
 		}
 		f.apply(target)

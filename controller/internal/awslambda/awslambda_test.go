@@ -327,19 +327,24 @@ func TestPackageErrors(t *testing.T) {
 		name    string
 		respond func(http.ResponseWriter)
 		err     string
+		again   bool // it is worth another look at the function
 	}{
-		{"another package", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "other") }, "download the package of hello: it is not the one of its CodeSha256"},
+		{"another package", func(w http.ResponseWriter) { _, _ = io.WriteString(w, "other") },
+			"download the package of hello: it is not the one of its CodeSha256: the function changed while it was being worked on", true},
 		{"too large", func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 52_428_801)) },
-			"download the package of hello: over the 52428800 bytes (50 MB) that Lambda takes in a direct upload"},
-		{"refused", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, "download the package of hello: HTTP status 403"},
-		{"no answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "download the package of hello: http: Server closed"},
+			"download the package of hello: over the 52428800 bytes (50 MB) that Lambda takes in a direct upload", false},
+		{"gone", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+			"download the package of hello: it is gone: the function changed while it was being worked on", true},
+		{"refused", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, "download the package of hello: HTTP status 403", false},
+		{"no answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, "download the package of hello: http: Server closed", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, awslambda.Options{}, func(f *fixture) {
 				obs := f.observe("")
 				f.respond = func(w http.ResponseWriter, _ *http.Request) bool { test.respond(w); return true }
-				if _, err := f.client.Package(f.t.Context(), obs.Latest); err == nil || err.Error() != test.err {
+				_, err := f.client.Package(f.t.Context(), obs.Latest)
+				if err == nil || err.Error() != test.err || errors.Is(err, plan.ErrReobserve) != test.again {
 					f.t.Errorf("%v, want %s", err, test.err)
 				}
 			})

@@ -19,14 +19,15 @@ import (
 const maxPackage = 52_428_800
 
 // Package downloads the package of conf and verifies that it is the one of its
-// CodeSHA256. The presigned URL is in none of its errors.
+// CodeSHA256; the error wraps plan.ErrReobserve if it is another or gone, because a
+// deploy came in between. The presigned URL is in none of its errors.
 func (c *Client) Package(ctx context.Context, conf plan.Configuration) ([]byte, error) {
 	data, err := c.download(ctx, conf.CodeLocation)
 	if err != nil {
 		return nil, fmt.Errorf("download the package of %s: %w", conf.Name, err)
 	}
 	if sum := sha256.Sum256(data); base64.StdEncoding.EncodeToString(sum[:]) != conf.CodeSHA256 {
-		return nil, fmt.Errorf("download the package of %s: it is not the one of its CodeSha256", conf.Name)
+		return nil, fmt.Errorf("download the package of %s: it is not the one of its CodeSha256: %w", conf.Name, plan.ErrReobserve)
 	}
 	return data, nil
 }
@@ -45,7 +46,11 @@ func (c *Client) download(ctx context.Context, location string) ([]byte, error) 
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, fmt.Errorf("it is gone: %w", plan.ErrReobserve)
+	default:
 		return nil, fmt.Errorf("HTTP status %d", resp.StatusCode)
 	}
 	// The buffer has its size from the start, so that there is one copy of the package.
