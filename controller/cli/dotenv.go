@@ -11,8 +11,8 @@ import (
 // parseEnvValues reads lines NAME=VALUE. Empty lines and lines that start with "#"
 // are passed over, and so is "export " before a name. A value stands in 'single
 // quotes' exactly as it is, in "double quotes" with the escapes \n, \r, \t, \", \$
-// and \\, or without quotes. Nothing is expanded. What other tools that read such
-// files do not agree on is refused, as it would silently change a secret.
+// and \\, or without quotes. Nothing is expanded. What shells, Docker and the dotenv
+// libraries do not agree on is refused, as it would silently change a secret.
 func parseEnvValues(data []byte) (_ namedValues, err error) {
 	values := make(namedValues)
 	defer func() {
@@ -20,6 +20,9 @@ func parseEnvValues(data []byte) (_ namedValues, err error) {
 			values.wipe()
 		}
 	}()
+	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
+		return nil, v1alpha1.Error{Line: 1, Cause: causeMark}
+	}
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
@@ -39,7 +42,7 @@ func (v namedValues) addLine(line []byte) string {
 	if !utf8.Valid(line) || bytes.ContainsAny(line, "\x00\r") {
 		return "not text: invalid UTF-8, a NUL or a carriage return"
 	}
-	line = bytes.Trim(line, " \t")
+	line = bytes.TrimLeft(line, " \t")
 	if len(line) == 0 || line[0] == '#' {
 		return ""
 	}
@@ -51,16 +54,16 @@ func (v namedValues) addLine(line []byte) string {
 		return "not NAME=VALUE"
 	}
 	value, cause := unquote(written)
-	if cause != "" {
-		return cause
+	if cause == "" {
+		cause = v.add(string(name), value)
 	}
-	if cause = v.add(string(name), value); cause != "" {
+	if cause != "" {
 		clear(value)
 	}
 	return cause
 }
 
-// unquote returns the value that is written behind "=", or what is wrong with it.
+// unquote returns the value that is written behind "=", and what is wrong with it.
 func unquote(written []byte) (value []byte, cause string) {
 	if len(written) == 0 {
 		return []byte{}, ""
@@ -74,24 +77,28 @@ func unquote(written []byte) (value []byte, cause string) {
 		return bytes.Clone(value), trailing(rest)
 	case '"':
 		return unescape(written[1:])
-	case ' ', '\t':
-		return nil, "white space behind the =; put the value in quotes, or leave the space out"
 	}
-	if bytes.ContainsAny(written, "'\"\\`") || bytes.Contains(written, []byte(" #")) || bytes.Contains(written, []byte("\t#")) {
-		return nil, "quotes, a backslash or a comment in a value without quotes, which tools read differently; put the value in quotes"
+	switch {
+	case len(bytes.Trim(written, " \t")) < len(written):
+		return nil, "white space around a value without quotes; put the value in quotes, or leave the space out"
+	case bytes.ContainsAny(written, "'\"\\`#$"):
+		return nil, "a quote, a backslash, # or $ in a value without quotes, which tools read differently; put the value in single quotes"
 	}
 	return bytes.Clone(written), ""
 }
 
 const causeOpenQuote = "a quote that is not closed on its line; write line ends as \\n in double quotes, or use --from-json"
 
-// unescape returns the value that begins behind a double quote.
+// unescape returns the value that begins behind a double quote, and what is wrong with
+// it. The value never grows, so that no part of it is left behind.
 func unescape(written []byte) (value []byte, cause string) {
-	value = []byte{}
+	value = make([]byte, 0, len(written))
 	for i := 0; i < len(written); i++ {
 		switch c := written[i]; c {
 		case '"':
 			return value, trailing(written[i+1:])
+		case '$':
+			return value, `a $ in double quotes, which some tools expand; write \$, or put the value in single quotes`
 		case '\\':
 			i++
 			at := -1
@@ -99,14 +106,14 @@ func unescape(written []byte) (value []byte, cause string) {
 				at = strings.IndexByte(`nrt"$\`, written[i])
 			}
 			if at < 0 {
-				return nil, `a backslash that is not one of \n, \r, \t, \", \$ and \\ in double quotes`
+				return value, `a backslash that is not one of \n, \r, \t, \", \$ and \\ in double quotes`
 			}
 			value = append(value, "\n\r\t\"$\\"[at])
 		default:
 			value = append(value, c)
 		}
 	}
-	return nil, causeOpenQuote
+	return value, causeOpenQuote
 }
 
 // trailing says what is wrong with what stands behind a closing quote.

@@ -90,7 +90,10 @@ const (
 	causeTwice   = "a name that was given before"
 	causeMany    = "over 4096 values, more than a manifest holds"
 	causeNone    = "no value to seal"
+	causeMark    = "a byte order mark; save the file as UTF-8 without one"
 )
+
+const byteOrderMark = "\uFEFF"
 
 // add takes a value in. It returns what is wrong with it, or "".
 func (v namedValues) add(name string, value []byte) string {
@@ -119,8 +122,11 @@ func parseJSONValues(data []byte) (_ namedValues, err error) {
 			values.wipe()
 		}
 	}()
-	if !utf8.Valid(data) {
+	switch {
+	case !utf8.Valid(data):
 		return nil, v1alpha1.Error{Cause: causeNotUTF8}
+	case bytes.HasPrefix(data, []byte(byteOrderMark)):
+		return nil, v1alpha1.Error{Line: 1, Cause: causeMark}
 	}
 	r := jsonReader{data: data, dec: json.NewDecoder(bytes.NewReader(data))}
 	if token, err := r.next(); err != nil {

@@ -46,7 +46,7 @@ func jsonCases() []valuesCase {
 		{name: "no comma", text: `{"A":"canary" "B":"x"}`, err: "line 1: not JSON"},
 		{name: "comment", text: "{\"A\":\"canary\"} // x", err: "line 1: something after the JSON object"},
 		{name: "two objects", text: "{\"A\":\"canary\"}\n{}", err: "line 1: something after the JSON object"},
-		{name: "byte order mark", text: "\ufeff{}", err: "line 1: not JSON"},
+		{name: "byte order mark", text: "\ufeff{}", err: "line 1: a byte order mark; save the file as UTF-8 without one"},
 		{name: "not UTF-8", text: "{\"A\":\"\xff\"}", err: "not valid UTF-8 text"},
 		{name: "line end in a text", text: "{\"A\":\"canary\n\"}", err: "line 1: not JSON"},
 		{name: "empty", text: "{}", err: "line 1: no value to seal"},
@@ -56,13 +56,15 @@ func jsonCases() []valuesCase {
 }
 
 func envCases() []valuesCase {
-	const ambiguous = "quotes, a backslash or a comment in a value without quotes, which tools read differently; put the value in quotes"
+	const ambiguous = "a quote, a backslash, # or $ in a value without quotes, which tools read differently; put the value in single quotes"
+	const space = "white space around a value without quotes; put the value in quotes, or leave the space out"
+	const dollar = `a $ in double quotes, which some tools expand; write \$, or put the value in single quotes`
 	const open = `a quote that is not closed on its line; write line ends as \n in double quotes, or use --from-json`
 	const name = "not the name of a secret; want [A-Za-z_][A-Za-z0-9_]{0,127}"
 	return []valuesCase{
-		{name: "values", text: "# all\n\nA=a\r\nexport B=b\n \texport  C=c \n_d=\nE=a b=c$X\nF=a#b", want: map[string]string{"A": "a", "B": "b", "C": "c", "_d": "", "E": "a b=c$X", "F": "a#b"}},
+		{name: "values", text: "# all\n\nA=a\r\nexport B=b\n \texport  C=c\n_d=\nE=a b=c&d~!%", want: map[string]string{"A": "a", "B": "b", "C": "c", "_d": "", "E": "a b=c&d~!%"}},
 		{name: "single quotes", text: `A='$X "\n" #' # comment` + "\nB=''\t", want: map[string]string{"A": `$X "\n" #`, "B": ""}},
-		{name: "double quotes", text: `A="\n\r\t\"\$\\ $X # '"` + "\n" + `B="" #`, want: map[string]string{"A": "\n\r\t\"$\\ $X # '", "B": ""}},
+		{name: "double quotes", text: `A="\n\r\t\"\$\\ \$X # '"` + "\n" + `B="" #`, want: map[string]string{"A": "\n\r\t\"$\\ $X # '", "B": ""}},
 		{name: "a name that starts with export", text: "exported=x\nexport=y", want: map[string]string{"exported": "x", "export": "y"}},
 		{name: "no equals sign", text: "A=x\ncanary", err: "line 2: not NAME=VALUE"},
 		{name: "export alone", text: "export canary", err: "line 1: not NAME=VALUE"},
@@ -70,9 +72,15 @@ func envCases() []valuesCase {
 		{name: "bad name", text: "\n\ncanary-1=x", err: "line 3: " + name},
 		{name: "space before the equals sign", text: "A =canary", err: "line 1: " + name},
 		{name: "no name", text: "=canary", err: "line 1: " + name},
-		{name: "byte order mark", text: "\ufeffA=canary", err: "line 1: " + name},
+		{name: "byte order mark", text: "\ufeffA=canary", err: "line 1: a byte order mark; save the file as UTF-8 without one"},
 		{name: "twice", text: "A=canary\nA=canary", err: "line 2: a name that was given before"},
-		{name: "space behind the equals sign", text: "A= canary", err: "line 1: white space behind the =; put the value in quotes, or leave the space out"},
+		{name: "space behind the equals sign", text: "A= canary", err: "line 1: " + space},
+		{name: "space at the end", text: "A=canary \r\n", err: "line 1: " + space},
+		{name: "space alone", text: "A=\t", err: "line 1: " + space},
+		{name: "number sign, where node's dotenv ends the value", text: "A=can#ary", err: "line 1: " + ambiguous},
+		{name: "variable", text: "A=can$ary", err: "line 1: " + ambiguous},
+		{name: "variable in double quotes", text: `A="can${ary}"`, err: "line 1: " + dollar},
+		{name: "dollar behind a backslash", text: `A="\\$canary"`, err: "line 1: " + dollar},
 		{name: "single quote not closed", text: "A='canary\n'", err: "line 1: " + open},
 		{name: "double quote not closed", text: "A=\"canary\n\"", err: "line 1: " + open},
 		{name: "escaped end", text: `A="canary\"`, err: "line 1: " + open},
