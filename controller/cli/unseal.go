@@ -11,8 +11,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/spf13/cobra"
@@ -30,8 +33,8 @@ func (a *app) unsealCommand() *cobra.Command {
 		Use:   "unseal FILE [NAME]",
 		Short: "Print sealed values of a manifest in plain text",
 		Long: `Print the value that is sealed under NAME in the manifest FILE: exactly its bytes,
-and a line end after them only on a terminal. Without NAME print all values, as one
-JSON object with sorted names. This command's purpose is to show plaintext: mind
+and a line end after them only on a terminal, which gets no value with control
+characters. Without NAME print all values, as one JSON object with sorted names. This command's purpose is to show plaintext: mind
 where its output goes.
 
 Values are unsealed with the keys that --sealing-key names or else with those of the
@@ -145,16 +148,31 @@ func (a *app) unsealed(ctx context.Context, config *v1alpha1.SealedConfig, names
 	return controller.Unseal(ctx, awskms.New(cfg), config, names, trusted)
 }
 
-// printValue prints a value's bytes, and on a terminal a line end.
+// printValue prints a value's bytes, and on a terminal a line end. Whoever has the
+// public key can seal a value, so a terminal gets none that it would act on.
 func (a *app) printValue(value envelope.Secret) error {
-	_, err := a.Out.Write(value.Reveal())
-	if out, isFile := a.Out.(*os.File); err == nil && isFile && term.IsTerminal(int(out.Fd())) {
+	plain := value.Reveal()
+	out, isFile := a.Out.(*os.File)
+	if !isFile || !term.IsTerminal(int(out.Fd())) {
+		_, err := a.Out.Write(plain)
+		return err
+	}
+	if bytes.ContainsFunc(plain, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
+		return hint(errors.New("the value holds control characters, on which a terminal would act"),
+			"write it to a file, or pipe it to a program that shows them, such as cat -v")
+	}
+	_, err := a.Out.Write(plain)
+	if err == nil {
 		_, err = a.Out.Write([]byte("\n"))
 	}
 	return err
 }
 
-// printValues prints values as one JSON object.
+// controls are the control characters that encoding/json does not escape: terminals
+// act on them too (ECMA-48 §8.2.2, the C1 set).
+var controls = regexp.MustCompile(`[\x{7f}-\x{9f}]`)
+
+// printValues prints values as one JSON object, with every control character escaped.
 func (a *app) printValues(values map[string]envelope.Secret) error {
 	texts := make(map[string]string, len(values))
 	for name, value := range values {
@@ -168,6 +186,11 @@ func (a *app) printValues(values map[string]envelope.Secret) error {
 		return errors.New("the values can't be written as JSON")
 	}
 	defer clear(b.Bytes())
-	_, err := a.Out.Write(b.Bytes())
+	text := controls.ReplaceAllFunc(b.Bytes(), func(c []byte) []byte {
+		r, _ := utf8.DecodeRune(c)
+		return fmt.Appendf(nil, `\u%04x`, r)
+	})
+	defer clear(text)
+	_, err := a.Out.Write(text)
 	return err
 }

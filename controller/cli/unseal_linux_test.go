@@ -12,7 +12,8 @@ import (
 	"sealift.dev/sealift/controller/internal/localaws"
 )
 
-// On a terminal a value is ended with a line end, and nowhere else.
+// On a terminal a value is ended with a line end, and nowhere else. A value that the
+// terminal would act on is not printed there.
 func TestUnsealOnATerminal(t *testing.T) {
 	t.Chdir(t.TempDir())
 	server, err := localaws.Open(localaws.Options{})
@@ -31,10 +32,13 @@ func TestUnsealOnATerminal(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	p := openTerminal(t)
-	for _, args := range []string{"keys create", "init", "seal -f hello.yaml --name hello --function hello TOKEN"} {
+	const hostile = "\x1b]0;" + canary + "\a"
+	for _, step := range []struct{ args, in string }{
+		{"keys create", ""}, {"init", ""}, {"seal -f hello.yaml --name hello --function hello TOKEN", canary}, {"seal -f hello.yaml HOSTILE", hostile},
+	} {
 		var stderr bytes.Buffer
-		if status := cli.Main(t.Context(), strings.Fields(args), cli.Streams{In: strings.NewReader(canary), Out: new(bytes.Buffer), Err: &stderr}); status != 0 {
-			t.Fatalf("%s: status %d: %s", args, status, &stderr)
+		if status := cli.Main(t.Context(), strings.Fields(step.args), cli.Streams{In: strings.NewReader(step.in), Out: new(bytes.Buffer), Err: &stderr}); status != 0 {
+			t.Fatalf("%s: status %d: %s", step.args, status, &stderr)
 		}
 	}
 	var piped, stderr bytes.Buffer
@@ -43,6 +47,19 @@ func TestUnsealOnATerminal(t *testing.T) {
 	if piping != 0 || piped.String() != canary {
 		t.Errorf("status %d, %q, want %q: %s", piping, &piped, canary, &stderr)
 	}
+	unseal[2] = "HOSTILE"
+	piped.Reset()
+	if status := cli.Main(t.Context(), unseal, cli.Streams{In: p.screen, Out: &piped, Err: &stderr}); status != 0 || piped.String() != hostile {
+		t.Errorf("status %d, %q, want %q: %s", status, &piped, hostile, &stderr)
+	}
+	stderr.Reset()
+	refused := "sealift: the value holds control characters, on which a terminal would act\n" +
+		"hint: write it to a file, or pipe it to a program that shows them, such as cat -v\n"
+	status := cli.Main(t.Context(), unseal[:3], cli.Streams{In: p.screen, Out: p.screen, Err: &stderr})
+	if status != 2 || stderr.String() != refused {
+		t.Errorf("status %d, %q, want 2 and %q", status, &stderr, refused)
+	}
+	unseal[2] = "TOKEN"
 	if status := cli.Main(t.Context(), unseal, cli.Streams{In: p.screen, Out: p.screen, Err: &stderr}); status != 0 {
 		t.Errorf("status %d: %s", status, &stderr)
 	}
@@ -56,7 +73,7 @@ func TestUnsealOnATerminal(t *testing.T) {
 	}
 	// Values are not typed where they would be shown.
 	stderr.Reset()
-	status := cli.Main(t.Context(), []string{"seal", "-f", "hello.yaml", "--from-env", "-"}, cli.Streams{In: p.screen, Out: &piped, Err: &stderr})
+	status = cli.Main(t.Context(), []string{"seal", "-f", "hello.yaml", "--from-env", "-"}, cli.Streams{In: p.screen, Out: &piped, Err: &stderr})
 	want = "sealift: read the values: standard input is a terminal, which would show what is typed\nhint: name a file, or pipe the values in\n"
 	if status != 2 || stderr.String() != want {
 		t.Errorf("status %d, %q, want 2 and %q", status, &stderr, want)
