@@ -34,12 +34,6 @@ type Package struct {
 
 	// SHA256 is the SHA-256 of Zip in standard base64, as Lambda's CodeSha256.
 	SHA256 string
-
-	// Entries is how many files the package has.
-	Entries int
-
-	// Unzipped is how many bytes the files have together.
-	Unzipped int64
 }
 
 // File is a file that a package holds beside those of its tree: the bundle.
@@ -114,7 +108,6 @@ func write(tree fs.FS, files []entry) (Package, error) {
 	if err != nil {
 		return Package{}, err
 	}
-	var unzipped int64
 	for _, f := range files {
 		data, err := content(tree, f)
 		if err != nil {
@@ -123,7 +116,6 @@ func write(tree fs.FS, files []entry) (Package, error) {
 		if err := w.add(f, data); err != nil {
 			return Package{}, fmt.Errorf("pack %s: %w", f.path, err)
 		}
-		unzipped += int64(len(data))
 		if err := w.checkSize(); err != nil {
 			return Package{}, err
 		}
@@ -135,12 +127,7 @@ func write(tree fs.FS, files []entry) (Package, error) {
 		return Package{}, err
 	}
 	sum := sha256.Sum256(out.Bytes())
-	return Package{
-		Zip:      out.Bytes(),
-		SHA256:   base64.StdEncoding.EncodeToString(sum[:]),
-		Entries:  len(files),
-		Unzipped: unzipped,
-	}, nil
+	return Package{Zip: out.Bytes(), SHA256: base64.StdEncoding.EncodeToString(sum[:])}, nil
 }
 
 // level is the Deflate level of every entry.

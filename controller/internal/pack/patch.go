@@ -48,14 +48,13 @@ func (d *Deployed) Patch(bundle []byte) (Patched, error) {
 	}
 	place := d.bundleIndex()
 	p := Patched{Unchanged: len(d.records), Replaced: place >= 0}
-	p.Unzipped = d.unzipped() + int64(len(bundle))
+	unzipped := d.unzipped() + int64(len(bundle))
 	if p.Replaced {
 		p.Unchanged--
-		p.Unzipped -= d.records[place].size
+		unzipped -= d.records[place].size
 	}
-	p.Entries = p.Unchanged + 1
-	if p.Unzipped > MaxUnzipped {
-		return Patched{}, fmt.Errorf("the package's files have %d bytes with the bundle, Lambda unpacks at most %d (250 MB)", p.Unzipped, MaxUnzipped)
+	if unzipped > MaxUnzipped {
+		return Patched{}, fmt.Errorf("the package's files have %d bytes with the bundle, Lambda unpacks at most %d (250 MB)", unzipped, MaxUnzipped)
 	}
 	p.Zip = d.assemble(place, added.Zip[:own.end], own.records[0].central)
 	if len(p.Zip) > MaxZipped {

@@ -124,15 +124,11 @@ func TestPatchKeepsEveryOtherByte(t *testing.T) {
 				t.Errorf("contents (-want +got):\n%s", diff)
 			}
 			sum := sha256.Sum256(got.Zip)
-			if got.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) || got.Entries != len(now) {
-				t.Errorf("digest %s, %d entries", got.SHA256, got.Entries)
+			if got.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
+				t.Errorf("digest %s", got.SHA256)
 			}
-			var size int64
-			for _, content := range now {
-				size += int64(len(content))
-			}
-			if got.Unchanged != test.want.Unchanged || got.Replaced != test.want.Replaced || got.Unzipped != size {
-				t.Errorf("%d unchanged, replaced %t, %d bytes", got.Unchanged, got.Replaced, got.Unzipped)
+			if got.Unchanged != test.want.Unchanged || got.Replaced != test.want.Replaced {
+				t.Errorf("%d unchanged, replaced %t", got.Unchanged, got.Replaced)
 			}
 			if again := patch(t, test.data, "another bundle"); !bytes.Equal(again.Zip, got.Zip) {
 				t.Error("the same again gives other bytes")
