@@ -24,6 +24,7 @@ type record struct {
 	name         string
 	central      []byte // its header in the central directory
 	extra        []byte // the extra fields of that
+	needs        byte   // version of the format, times ten
 	flags        uint16
 	method       uint16
 	crc          uint32
@@ -50,10 +51,11 @@ const (
 var errOutside = errors.New("there is data ahead of the zip's first entry or behind its directory")
 
 // Inspect checks whether a bundle can be put at a path into a package that may be hostile, without unpacking any of it to
-// disk. It accepts a zip that every tool reads in the same way, and which unpacks to plain files and folders, each at its
-// own place: entries follow on each other without gaps, overlaps and anything ahead or behind, both headers of an entry
-// agree, and contents have the sizes and checksums that they claim, within [MaxZipped], [MaxUnzipped] and [MaxEntries].
-// Names that differ in case alone are one place. Faults of one entry are an *[Error].
+// disk. It accepts a zip that every tool that goes by the directory reads in the same way, and which unpacks to plain files
+// and folders, each at its own place: there is one end, entries follow on each other without gaps, overlaps and anything
+// ahead or behind, both headers of an entry agree, and contents have the sizes and checksums that they claim, within
+// [MaxZipped], [MaxUnzipped] and [MaxEntries]. Names are UTF-8, flagged so or not, and those that differ in case alone are
+// one place. Faults of one entry are an *[Error].
 func Inspect(data []byte, bundle string) (*Deployed, error) {
 	if cause := nameFault(bundle); cause != "" {
 		return nil, &Error{Path: shown(bundle), Cause: cause}
@@ -101,9 +103,27 @@ func (d *Deployed) parse() error {
 		return errors.New("the zip's directory is not where the zip says")
 	case offset+size < int64(at):
 		return errOutside
+	case d.hasOtherEnd(window, at):
+		return errors.New("the zip has two ends, of which tools take one or the other")
 	}
 	d.end = offset
 	return d.parseDirectory(d.data[offset:at], count)
+}
+
+// hasOtherEnd reports whether what stands before the end of the zip is an end too: one whose comment reaches just as far, or
+// that has its directory ahead of it. That of a zip that is stored in this one is neither.
+func (d *Deployed) hasOtherEnd(window, at int) bool {
+	for before := at; ; {
+		i := bytes.LastIndex(d.data[window:before+len(endMark)-1], []byte(endMark))
+		if i < 0 {
+			return false
+		}
+		before = window + i
+		end := d.data[before:]
+		if before+endSize+int(u16(end, 20)) == len(d.data) || int64(u32(end, 12))+int64(u32(end, 16)) == int64(before) {
+			return true
+		}
+	}
 }
 
 func (d *Deployed) parseDirectory(directory []byte, count int) error {
@@ -119,7 +139,7 @@ func (d *Deployed) parseDirectory(directory []byte, count int) error {
 		header := directory[:size]
 		d.records = append(d.records, record{
 			name: string(header[centralSize:][:name]), central: header, extra: header[centralSize+name:][:extra],
-			flags: u16(header, 8), method: u16(header, 10), crc: u32(header, 16),
+			needs: header[6], flags: u16(header, 8), method: u16(header, 10), crc: u32(header, 16),
 			packed: int64(u32(header, 20)), size: int64(u32(header, 24)),
 			disk: u16(header, 34), attributes: u32(header, 38), start: int64(u32(header, 42)),
 		})
@@ -169,11 +189,19 @@ func (d *Deployed) order() []int {
 	return order
 }
 
-// agreeing are the flags that both headers of an entry have to have alike: encrypted, data descriptor, UTF-8.
-const agreeing = flagsEncrypted | flagDescriptor | namesUTF8
+// agreeing are the flags that both headers of an entry have to have alike.
+const agreeing = flagsEncrypted | flagDescriptor | flagPatched | namesUTF8
 
-// flagDescriptor is the general purpose flag of an entry whose sizes and checksum follow on its data (APPNOTE 4.4.4, bit 3).
-const flagDescriptor = 1 << 3
+// General purpose flags of an entry whose sizes and checksum follow on its data, and of one that is a patch of another file
+// (APPNOTE 4.4.4, bits 3 and 5).
+const (
+	flagDescriptor = 1 << 3
+	flagPatched    = 1 << 5
+)
+
+// maxVersion is the last version of the format that Info-ZIP's unzip reads, 4.6: it passes over an entry that needs a later
+// one, and Deflate needs 2.0 (APPNOTE 4.4.3.2).
+const maxVersion = 46
 
 // localFault compares the local header of an entry with the central one, and sets where the compressed bytes are.
 func (d *Deployed) localFault(r *record) string {
@@ -194,7 +222,7 @@ func (d *Deployed) localFault(r *record) string {
 	switch {
 	case string(header[localSize:][:name]) != r.name:
 		return "its two headers have different names"
-	case u16(header, 6)&agreeing != r.flags&agreeing, u16(header, 8) != r.method,
+	case header[4] > maxVersion, u16(header, 6)&agreeing != r.flags&agreeing, u16(header, 8) != r.method,
 		!agrees(14, int64(r.crc)), !agrees(18, r.packed), !agrees(22, r.size):
 		return "its two headers do not agree"
 	}

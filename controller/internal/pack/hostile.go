@@ -68,7 +68,7 @@ func entryNameFault(name string) string {
 		return "its name holds a NUL"
 	case slices.Contains(strings.Split(plain, "/"), ".."):
 		return "its name leads out of the package"
-	case path.Clean(plain) != plain:
+	case path.Clean(plain) != plain, plain == ".":
 		return "its name is not the shortest path to its place"
 	case !utf8.ValidString(name):
 		return "its name is not UTF-8"
@@ -87,6 +87,8 @@ func (r record) fault() string {
 		return "it is encrypted"
 	case r.method != zip.Store && r.method != zip.Deflate:
 		return fmt.Sprintf("unsupported compression method %d", r.method)
+	case r.needs > maxVersion, r.flags&flagPatched != 0:
+		return "it needs what few tools can do"
 	case kind != 0 && kind != typeRegular && kind != typeFolder:
 		return "it is a symbolic link, a device or another special file"
 	case folder && (kind == typeRegular || r.size > 0), !folder && (kind == typeFolder || r.attributes&dosFolder != 0):
@@ -180,7 +182,7 @@ func folded(name string) string {
 
 // checkContents unpacks every entry into nothing, and never more of it than it claims.
 func (d *Deployed) checkContents() error {
-	inflater := flate.NewReader(bytes.NewReader(nil))
+	inflater, buffer := flate.NewReader(bytes.NewReader(nil)), make([]byte, 32<<10)
 	for _, r := range d.records {
 		body := bytes.NewReader(d.data[r.body:][:r.packed])
 		content := io.Reader(body)
@@ -191,7 +193,7 @@ func (d *Deployed) checkContents() error {
 			content = inflater
 		}
 		sum := crc32.NewIEEE()
-		size, err := io.Copy(sum, io.LimitReader(content, r.size+1))
+		size, err := io.CopyBuffer(sum, io.LimitReader(content, r.size+1), buffer)
 		if err != nil || size != r.size || sum.Sum32() != r.crc || body.Len() > 0 {
 			return &Error{Path: shown(r.name), Cause: "its content is not of the size and the checksum that it claims"}
 		}

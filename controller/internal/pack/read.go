@@ -22,10 +22,11 @@ const (
 	maxDirectory = 1 << 20
 )
 
-// ReadEntry returns the content of one file of a zip, at most max bytes long and never more than [MaxUnzipped]. The zip may be hostile: the name has to be
-// there exactly and once, no other entry may unpack to the same place, the entry has to be a plain file, stored or
-// deflated and not encrypted, and its content has to have the size and checksum that the zip gives. Whatever sizes the
-// zip claims, no more than max bytes and one are unpacked. The error wraps [ErrNoEntry] when there is no such entry.
+// ReadEntry returns the content of one file of a zip, at most max bytes long and never more than [MaxUnzipped]. The zip
+// may be hostile: the name has to be there exactly and once, no other entry may unpack to the same place, the entry has to
+// be a plain file, stored or deflated and not encrypted, and its content has to have the size and checksum that the zip
+// gives. Whatever sizes the zip claims, no more than max bytes and one are unpacked. The error wraps [ErrNoEntry] when
+// there is no such entry.
 func ReadEntry(data []byte, name string, max int64) ([]byte, error) {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
