@@ -27,7 +27,7 @@ const (
 // any of it.
 func (a *app) readValue(ctx context.Context, fromFile string, at envelope.Scope) (envelope.Secret, error) {
 	if fromFile != "" {
-		return readValueFile(fromFile)
+		return readValueFile(ctx, fromFile)
 	}
 	terminal, isFile := a.In.(*os.File)
 	if isFile && term.IsTerminal(int(terminal.Fd())) {
@@ -45,18 +45,25 @@ func (a *app) readValue(ctx context.Context, fromFile string, at envelope.Scope)
 	return capped(withoutLineEnd(data))
 }
 
-func readValueFile(name string) (envelope.Secret, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return envelope.Secret{}, fmt.Errorf("read the value: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxValue+1))
+func readValueFile(ctx context.Context, name string) (envelope.Secret, error) {
+	data, err := readStart(ctx, name, maxValue+1)
 	if err != nil {
 		clear(data)
 		return envelope.Secret{}, fmt.Errorf("read the value: %w", err)
 	}
 	return capped(data)
+}
+
+// readStart returns the first bytes of a file, at most so many.
+func readStart(ctx context.Context, name string, most int64) ([]byte, error) {
+	return unlessDone(ctx, func() ([]byte, error) {
+		f, err := os.Open(name) // of a pipe, it waits for the writer
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, most))
+	})
 }
 
 func capped(data []byte) (envelope.Secret, error) {
@@ -101,8 +108,9 @@ func (a *app) prompt(ctx context.Context, terminal *os.File, at envelope.Scope) 
 	return envelope.NewSecret(typed), nil
 }
 
-// unlessDone returns what read returns, or ctx's error as soon as ctx is done. The
-// read that is left behind then holds its file until the program ends.
+// unlessDone returns what read returns, or ctx's error once ctx is done: an interrupt
+// that ends what writes a value also ends the value early. A read that is left behind
+// then holds its file until the program ends.
 func unlessDone(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
@@ -115,6 +123,10 @@ func unlessDone(ctx context.Context, read func() ([]byte, error)) ([]byte, error
 	}()
 	select {
 	case r := <-done:
+		if ctx.Err() != nil {
+			clear(r.data)
+			return nil, ctx.Err()
+		}
 		return r.data, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -60,19 +60,15 @@ func (a *app) readValues(ctx context.Context, name string, parse parseValues) (n
 
 // readAll reads one byte more than is allowed at most.
 func (a *app) readAll(ctx context.Context, name string) (data []byte, shown string, err error) {
-	in := a.In
-	shown = "standard input"
 	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, name, err
-		}
-		defer f.Close()
-		in, shown = f, name
-	} else if terminal, isFile := a.In.(*os.File); isFile && term.IsTerminal(int(terminal.Fd())) {
+		data, err = readStart(ctx, name, maxValues+1)
+		return data, name, err
+	}
+	shown = "standard input"
+	if terminal, isFile := a.In.(*os.File); isFile && term.IsTerminal(int(terminal.Fd())) {
 		return nil, shown, hint(errors.New("standard input is a terminal, which would show what is typed"), "name a file, or pipe the values in")
 	}
-	data, err = unlessDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxValues+1)) })
+	data, err = unlessDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.In, maxValues+1)) })
 	return data, shown, err
 }
 
