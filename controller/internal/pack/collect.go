@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -37,11 +38,16 @@ func (e entry) unixMode() uint32 {
 // collect lists the files of tree that are not excluded, sorted by the bytes of their paths.
 func collect(tree fs.FS, exclude []pattern) ([]entry, error) {
 	var files []entry
+	exclusions := exclusions{patterns: exclude, left: maxSteps}
 	err := fs.WalkDir(tree, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == "." {
 			return err
 		}
-		if excluded(exclude, path, looksLikeFolder(d)) {
+		excluded := exclusions.excludes(path, looksLikeFolder(d))
+		if exclusions.left < 0 {
+			return errors.New("the exclude patterns take too long to match; use fewer or simpler ones")
+		}
+		if excluded {
 			if d.IsDir() {
 				return fs.SkipDir
 			}

@@ -12,6 +12,10 @@ const (
 
 	// maxPattern is the longest exclude pattern, in bytes.
 	maxPattern = 1024
+
+	// maxSteps is how long all paths of a tree are matched, at about one step a character: half a second. With as many files
+	// as a package takes that is 1500 steps a file.
+	maxSteps = 100_000_000
 )
 
 // pattern is one gitignore pattern, with the meaning of gitignore(5).
@@ -74,23 +78,29 @@ func trimSpaces(line string) string {
 	return line[:min(end, len(line))]
 }
 
-// excluded reports whether the last pattern that matches a path excludes it. The folders above are the caller's to ask
-// for first: below an excluded folder nothing is included again.
-func excluded(patterns []pattern, name string, folder bool) bool {
-	for i := len(patterns) - 1; i >= 0; i-- {
-		if patterns[i].matches(name, folder) {
-			return !patterns[i].negated
+// exclusions are patterns, and how many steps are left to match them.
+type exclusions struct {
+	patterns []pattern
+	left     int
+}
+
+// excludes reports whether the last pattern that matches a path excludes it. The folders above are the caller's to ask
+// for first: below an excluded folder nothing is included again. What it says is void once left is below zero.
+func (e *exclusions) excludes(name string, folder bool) bool {
+	for i := len(e.patterns) - 1; i >= 0; i-- {
+		if e.patterns[i].matches(name, folder, &e.left) {
+			return !e.patterns[i].negated
 		}
 	}
 	return false
 }
 
-func (p pattern) matches(name string, folder bool) bool {
+func (p pattern) matches(name string, folder bool, left *int) bool {
 	if p.folderOnly && !folder {
 		return false
 	}
 	if !p.anchored {
 		name = path.Base(name)
 	}
-	return matchGlob(p.tokens, name)
+	return matchGlob(p.tokens, name, left)
 }

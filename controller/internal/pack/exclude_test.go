@@ -214,6 +214,23 @@ func TestExcludeRefusesPatternsThatMatchNothing(t *testing.T) {
 }
 
 // FuzzExclude has no pattern panic or run away.
+// Patterns that match slowly can't hold an apply up: what would take an hour ends with an error.
+func TestExcludeGivesUp(t *testing.T) {
+	folders := strings.Repeat(strings.Repeat("a", 250)+"/", 15)
+	tree := fstest.MapFS{}
+	for i := range 2000 {
+		tree[fmt.Sprintf("%s%d", folders, i)] = &fstest.MapFile{}
+	}
+	patterns := make([]string, 1000)
+	for i := range patterns {
+		patterns[i] = "**/*" + strings.Repeat("a", 1000) + "/b"
+	}
+	_, err := pack.Build(tree, patterns, pack.File{})
+	if want := "the exclude patterns take too long to match; use fewer or simpler ones"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 func FuzzExclude(f *testing.F) {
 	for _, seed := range []string{
 		"*.log", "!a", "**/a/**/b", "[a-z]", "[[:alpha:]", `\`, strings.Repeat("*a", 100), strings.Repeat("**/", 100) + "x", "[!]]",

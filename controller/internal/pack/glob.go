@@ -197,10 +197,14 @@ func class(name string) (is func(byte) bool, ok bool) {
 // matchGlob reports whether tokens match all of name. It goes back to the last asterisk, which gives up at a slash,
 // and failing that to the last `**/`, one folder further: earlier ones need no second try, since what follows a later
 // one may start anywhere that it may. The time is therefore bounded by a small power of the lengths, never exponential.
-func matchGlob(tokens []token, name string) bool {
+// Each step is taken from left, and below zero it gives up.
+func matchGlob(tokens []token, name string, left *int) bool {
 	t, n := 0, 0
 	star, across := retry{}, retry{}
 	for t < len(tokens) || n < len(name) {
+		if *left--; *left < 0 {
+			return false
+		}
 		if t < len(tokens) {
 			switch tok := tokens[t]; {
 			case tok.kind == anyPart:
