@@ -39,8 +39,7 @@ func (a *app) readValue(ctx context.Context, fromFile string, at envelope.Scope)
 		clear(data)
 		return envelope.Secret{}, fmt.Errorf("read the value from standard input: %w", err)
 	case len(data) == 0:
-		return envelope.Secret{}, hint(errors.New("standard input is empty: no value to seal"),
-			"check what was to write the value; an empty value is a line end alone: echo | sealift seal ...")
+		return envelope.Secret{}, emptyPipe("standard input")
 	}
 	return capped(withoutLineEnd(data))
 }
@@ -51,7 +50,17 @@ func readValueFile(ctx context.Context, name string) (envelope.Secret, error) {
 		clear(data)
 		return envelope.Secret{}, fmt.Errorf("read the value: %w", err)
 	}
+	if file, err := os.Stat(name); len(data) == 0 && err == nil && !file.Mode().IsRegular() {
+		return envelope.Secret{}, emptyPipe(printable(name))
+	}
 	return capped(data)
+}
+
+// emptyPipe is the error of a source that ended without a value, as one does that
+// failed.
+func emptyPipe(name string) error {
+	return hint(fmt.Errorf("%s is empty: no value to seal", name),
+		"check what was to write the value; an empty value is a line end alone: echo | sealift seal ...")
 }
 
 // readStart returns the first bytes of a file, at most so many.

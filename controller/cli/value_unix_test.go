@@ -60,3 +60,26 @@ func TestSealInterrupted(t *testing.T) {
 		})
 	}
 }
+
+// What writes a value and fails leaves an empty pipe, which is no value.
+func TestSealOfAnEmptyPipe(t *testing.T) {
+	dir := inOfflineFolder(t)
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Skip(err)
+	}
+	status, stderr := make(chan int, 1), new(bytes.Buffer)
+	go func() {
+		status <- cli.Main(t.Context(), []string{"seal", "-f", "hello.yaml", "--name", "hello", "--function", "hello", "--from-file", "pipe", "TOKEN"},
+			cli.Streams{Out: io.Discard, Err: stderr})
+	}()
+	pipe, err := os.OpenFile("pipe", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = pipe.Close()
+	want := "sealift: pipe is empty: no value to seal\n" +
+		"hint: check what was to write the value; an empty value is a line end alone: echo | sealift seal ...\n"
+	if got := <-status; got != 2 || stderr.String() != want {
+		t.Errorf("status %d, %q, want 2 and %q", got, stderr, want)
+	}
+}
