@@ -226,6 +226,9 @@ func TestOperator(t *testing.T) {
 		if _, _, env := op.live("f02"); env["LOG_LEVEL"] != "info" || op.said("f02") != well {
 			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f02"))
 		}
+		if !strings.Contains(op.log.String(), `msg=applying config=payments/f02 reason="changed since sealift applied it: environment"`) {
+			t.Errorf("the log does not say why:\n%s", &op.log)
+		}
 
 		t.Log("a manifest that is gone is not followed any more")
 		op.push("code 1", list[1:]...)

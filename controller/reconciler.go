@@ -45,8 +45,8 @@ type Releaser interface {
 
 // Downloader downloads packages.
 type Downloader interface {
-	// Package returns the package that c was observed with, and an error if it is not
-	// the one of c's CodeSHA256.
+	// Package returns the package that c was observed with. Its error wraps
+	// plan.ErrReobserve if that is gone, or is not the one of c's CodeSHA256.
 	Package(ctx context.Context, c plan.Configuration) ([]byte, error)
 }
 
@@ -199,6 +199,7 @@ func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, 
 				Fix:     "look at `sealift diff`, and apply again if it says what you want",
 			}
 		}
+		r.o.Log.InfoContext(ctx, "applying", "config", t.Key(), "reason", p.Reason(), "revision", t.Revision)
 		result, err := r.execute(ctx, t, p, sealingKeys)
 		if err == nil {
 			return result, nil

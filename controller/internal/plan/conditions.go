@@ -38,6 +38,12 @@ func (p Plan) conditions(err error) []metav1.Condition {
 	return []metav1.Condition{ready, p.sealed(), drifted, stalled}
 }
 
+// Reason says in one line why there is something to do, or that there is not.
+func (p Plan) Reason() string {
+	ready, _ := p.compared()
+	return ready.Message
+}
+
 // compared returns Ready and Drifted of a plan that could be made.
 func (p Plan) compared() (ready, drifted metav1.Condition) {
 	is := func(status, drift metav1.ConditionStatus, reason, message, driftMessage string) (metav1.Condition, metav1.Condition) {
