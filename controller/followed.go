@@ -98,7 +98,7 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 	faults := make(map[string]error, len(set.Faults))
 	for _, fault := range set.Faults {
 		faults[fault.File] = fault.Err
-		o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", "file", fault.File, "error", fault.Err)
+		o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
 	}
 	var changed []string
 	present := make(map[string]bool, len(set.Targets))
@@ -196,9 +196,9 @@ func (f *followed) log(ctx context.Context, o *Operator, err error) {
 	key := f.status.Config
 	switch {
 	case err != nil && plan.ClassOf(err) == plan.Transient:
-		o.o.Log.WarnContext(ctx, "pass failed, trying again", "config", key, "error", err, "hint", hintOf(err))
+		o.o.Log.WarnContext(ctx, "pass failed, trying again", append([]any{"config", key}, because(err)...)...)
 	case err != nil:
-		o.o.Log.ErrorContext(ctx, "pass failed", "config", key, "reason", ready.Reason, "error", err, "hint", hintOf(err))
+		o.o.Log.ErrorContext(ctx, "pass failed", append([]any{"config", key, "reason", ready.Reason}, because(err)...)...)
 	case f.status.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue:
 		o.o.Log.WarnContext(ctx, "drift, left as it is", "config", key, "drift", ready.Message)
 	case !first:
@@ -206,11 +206,11 @@ func (f *followed) log(ctx context.Context, o *Operator, err error) {
 	}
 }
 
-// hintOf returns the next step that an error knows of, or "".
-func hintOf(err error) string {
+// because returns the attributes of an error: itself, and the next step if it knows one.
+func because(err error) []any {
 	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
-		return hinted.Hint()
+	if errors.As(err, &hinted) && hinted.Hint() != "" {
+		return []any{"error", err, "hint", hinted.Hint()}
 	}
-	return ""
+	return []any{"error", err}
 }

@@ -95,8 +95,14 @@ func (o *Operator) Run(ctx, passes context.Context) {
 	}
 	ticker := time.NewTicker(o.o.Interval)
 	defer ticker.Stop()
+	var logged error
 	for ctx.Err() == nil {
-		for _, key := range o.look(ctx) {
+		changed, err := o.look(ctx)
+		if err != nil && ctx.Err() == nil && (logged == nil || logged.Error() != err.Error()) {
+			o.o.Log.ErrorContext(ctx, "branch not read; what was read before stays", because(err)...)
+		}
+		logged = err
+		for _, key := range changed {
 			queue.Forget(key)
 			queue.Add(key)
 		}
@@ -141,9 +147,9 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 // manifests and configs failed, which were logged, and an error if the branch could not
 // be read. ctx and passes are those of Run.
 func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
-	keys := o.look(ctx)
-	if o.lookErr != nil {
-		return 0, o.lookErr
+	keys, err := o.look(ctx)
+	if err != nil {
+		return 0, err
 	}
 	queue := make(chan string, len(keys))
 	for _, key := range keys {
@@ -200,26 +206,23 @@ func (o *Operator) reconcile(ctx context.Context, t Target) (Result, error) {
 
 // look reads the branch, and returns the keys of the configs that git says something new
 // of. After an error everything stays as it is.
-func (o *Operator) look(ctx context.Context) []string {
+func (o *Operator) look(ctx context.Context) ([]string, error) {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	revision, set, err := o.survey(limited)
 	if ctx.Err() != nil {
-		return nil
+		return nil, ctx.Err()
 	}
 	o.o.Recorder.Looked(plan.ClassOf(err))
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.looked = o.o.Now()
-	if before := o.lookErr; err != nil && (before == nil || before.Error() != err.Error()) {
-		o.o.Log.ErrorContext(ctx, "branch not read; what was read before stays", "error", err, "hint", hintOf(err))
-	}
-	if o.lookErr = err; err != nil || revision == o.seen {
-		return nil
+	o.looked, o.lookErr = o.o.Now(), err
+	if err != nil || revision == o.seen {
+		return nil, err
 	}
 	o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
 	o.seen = revision
-	return o.take(ctx, set)
+	return o.take(ctx, set), nil
 }
 
 // survey returns the branch's revision, and what it holds if it was not seen before.
