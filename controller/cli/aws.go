@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 	"github.com/spf13/pflag"
 )
 
@@ -25,10 +30,11 @@ func (f *awsFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.Endpoint, "endpoint-url", "", "`URL` to send all AWS calls to")
 }
 
-// config returns the SDK's configuration for a region, or for the one of the
-// default chain where region is "". That there are credentials is certain then.
-func (f *awsFlags) config(ctx context.Context, region string) (aws.Config, error) {
-	cfg, err := f.load(ctx, region)
+// awsConfig returns the SDK's configuration for a region, or for the one of the
+// default chain where region is "". That there are credentials is certain then. Calls
+// made with it, and those for credentials, are told to a.onCall.
+func (a *app) awsConfig(ctx context.Context, region string) (aws.Config, error) {
+	cfg, err := a.aws.load(ctx, region, config.WithAPIOptions(observeCalls(a.onCall, a.now)))
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -47,9 +53,9 @@ func (f *awsFlags) defaultRegion(ctx context.Context) (string, error) {
 	return cfg.Region, err
 }
 
-func (f *awsFlags) load(ctx context.Context, region string) (aws.Config, error) {
+func (f *awsFlags) load(ctx context.Context, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
 	// What the SDK logs by itself is no part of a command's output.
-	options := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	options = append(options, config.WithLogger(logging.Nop{}))
 	if region != "" {
 		options = append(options, config.WithRegion(region))
 	}
@@ -67,4 +73,43 @@ func (f *awsFlags) load(ctx context.Context, region string) (aws.Config, error) 
 		return aws.Config{}, hint(errors.New("no AWS region is set"), "set one: --region, AWS_REGION, or region in .sealift.yaml")
 	}
 	return cfg, nil
+}
+
+// onCall is told of an HTTP call to AWS, each attempt of an operation for itself: the
+// SDK's names of the service and the operation, AWS's error code ("" where there was no
+// error), and how long it took. It is called by several goroutines at once.
+type onCall func(service, operation, code string, took time.Duration)
+
+// observeCalls returns what has the SDK's clients tell each HTTP call to f, and changes
+// nothing of them where f is nil. It stands first in the step that reads the answer,
+// which comes after retries and signing: what was never sent is no call, and of what was,
+// the error is known as AWS means it.
+func observeCalls(f onCall, now func() time.Time) []func(*middleware.Stack) error {
+	if f == nil {
+		return nil
+	}
+	observe := func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		started := now()
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		f(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx), callCode(err), now().Sub(started))
+		return out, metadata, err
+	}
+	return []func(*middleware.Stack) error{func(stack *middleware.Stack) error {
+		return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("ObserveCalls", observe), middleware.Before)
+	}}
+}
+
+// callCode returns the code of a call's error, and no other text of it: AWS's own, or
+// one of ours where AWS gave none.
+func callCode(err error) string {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &api):
+		return cmp.Or(api.ErrorCode(), "UnknownError")
+	case errors.Is(err, context.Canceled):
+		return "Canceled"
+	}
+	return "NoAnswer"
 }

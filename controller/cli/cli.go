@@ -50,6 +50,7 @@ type app struct {
 	log  *slog.Logger
 
 	aws       awsFlags
+	onCall    onCall // nil: nobody is told of calls to AWS
 	logLevel  slog.Level
 	logFormat string
 }

@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"context"
 	"io/fs"
 	"runtime/debug"
 	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sealift.dev/sealift/api/v1alpha1"
 )
@@ -44,4 +48,11 @@ func VersionText(info *debug.BuildInfo, format string) (string, error) {
 	var b strings.Builder
 	err := printVersion(&b, versionOf(info), format)
 	return b.String(), err
+}
+
+// AWSConfig is what commands call AWS with, for --region us-east-2; onCall is told of
+// the calls.
+func AWSConfig(ctx context.Context, onCall func(service, operation, code string, took time.Duration)) (aws.Config, error) {
+	a := &app{now: time.Now, onCall: onCall}
+	return a.awsConfig(ctx, "us-east-2")
 }

@@ -47,7 +47,7 @@ func (a *app) setUp(ctx context.Context, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := a.aws.config(ctx, a.aws.Region)
+	cfg, err := a.awsConfig(ctx, a.aws.Region)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (a *app) kms(ctx context.Context) (*awskms.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := a.aws.config(ctx, cmp.Or(a.aws.Region, settings.Region))
+	cfg, err := a.awsConfig(ctx, cmp.Or(a.aws.Region, settings.Region))
 	if err != nil {
 		return nil, err
 	}

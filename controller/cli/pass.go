@@ -38,7 +38,7 @@ func (a *app) newPass(repo *gitsource.Repository, unfenced bool, sealingKeys fun
 // in returns the Reconciler of a region.
 func (p *pass) in(ctx context.Context, region string) (*controller.Reconciler, error) {
 	if p.made[region] == nil {
-		cfg, err := p.app.aws.config(ctx, region)
+		cfg, err := p.app.awsConfig(ctx, region)
 		if err != nil {
 			return nil, err
 		}

@@ -240,7 +240,7 @@ func (a *app) sealer(ctx context.Context, key sealingKey, config *v1alpha1.Seale
 	if err != nil {
 		return nil, fmt.Errorf("sealing key %s: %w", key.ARN, err)
 	}
-	cfg, err := a.aws.config(ctx, parsed.Region)
+	cfg, err := a.awsConfig(ctx, parsed.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (a *app) unsealed(ctx context.Context, config *v1alpha1.SealedConfig, names
 		}
 		region = cmp.Or(region, key.Region)
 	}
-	cfg, err := a.aws.config(ctx, region)
+	cfg, err := a.awsConfig(ctx, region)
 	if err != nil {
 		return nil, err
 	}
