@@ -48,9 +48,10 @@ func allowed() map[string][]string {
 		local + "lambda":      {local + "wire", local + "state", local + "runtime"},
 		internal + "localaws": {local + "wire", local + "state", local + "kms", local + "lambda", local + "sts"},
 
-		"controller": {"api/envelope", "api/v1alpha1", internal + "plan", internal + "pack"},
+		"controller":        {"api/envelope", "api/v1alpha1", internal + "plan", internal + "pack"},
+		internal + "server": {"controller", internal + "plan"},
 		"controller/cli": {"api/envelope", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
-			internal + "awskms", internal + "awslambda", internal + "localaws", local + "runtime"},
+			internal + "awskms", internal + "awslambda", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
 		"manifests/samples/functions/hello-go": {"api/reader"},
