@@ -43,7 +43,7 @@ func SetSealed(data []byte, values map[string]string) ([]byte, error) {
 	if len(edited) > MaxManifestSize {
 		return nil, fmt.Errorf("edited manifest is larger than %d bytes", MaxManifestSize)
 	}
-	if err := verifyEdit(root, edited, values); err != nil {
+	if err := verifyEdit(root, edited, values, nil); err != nil {
 		return nil, err
 	}
 	return edited, nil
@@ -182,8 +182,9 @@ func (e *editor) replaceScalar(old *yaml.Node, value string, flow bool) error {
 	return nil
 }
 
-// verifyEdit reads an edited manifest and compares it, node by node, with what it was.
-func verifyEdit(before *yaml.Node, edited []byte, values map[string]string) error {
+// verifyEdit reads an edited manifest and compares it, node by node, with what it was: it
+// differs by values that were set and names that were removed, and by nothing else.
+func verifyEdit(before *yaml.Node, edited []byte, values map[string]string, removed []string) error {
 	after, err := parseForm(edited)
 	if err != nil {
 		return errSplice
@@ -196,11 +197,14 @@ func verifyEdit(before *yaml.Node, edited []byte, values map[string]string) erro
 	for name := range values {
 		want[name] = fingerprint(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: values[name]})
 	}
+	for _, name := range removed {
+		delete(want, name)
+	}
 	got := map[string]string{}
 	for key, value := range pairs(now) {
 		got[key.Value] = fingerprint(value)
 	}
-	if len(values) > 0 && !maps.Equal(want, got) || withoutSealed(before) != withoutSealed(after) {
+	if len(values)+len(removed) > 0 && !maps.Equal(want, got) || withoutSealed(before) != withoutSealed(after) {
 		return errSplice
 	}
 	return nil
