@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -48,6 +49,8 @@ type app struct {
 	now  func() time.Time
 	rand io.Reader
 	log  *slog.Logger
+	// memory names folders that may be in memory, for plaintext that is edited.
+	memory []string
 
 	aws       awsFlags
 	onCall    onCall // nil: nobody is told of calls to AWS
@@ -57,12 +60,16 @@ type app struct {
 
 // Main runs the command that args name and returns its exit status.
 func Main(ctx context.Context, args []string, std Streams) int {
-	a := &app{Streams: std, now: time.Now, rand: rand.Reader, log: slog.New(slog.DiscardHandler)}
+	a := &app{Streams: std, now: time.Now, rand: rand.Reader, log: slog.New(slog.DiscardHandler), memory: memoryFolders(os.Getenv)}
+	return a.main(ctx, args)
+}
+
+func (a *app) main(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetIn(std.In)
-	root.SetOut(std.Out)
-	root.SetErr(std.Err)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -94,7 +101,7 @@ under a fresh KMS data key, and updates the function's package and environment.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	completeFlag(root, "log-level", "debug", "info", "warn", "error")
 	completeFlag(root, "log-format", "text", "json")
-	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.unsealCommand(), a.verifyCommand(),
+	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.unsealCommand(), a.editCommand(), a.verifyCommand(),
 		a.diffCommand(), a.applyCommand(), a.statusCommand(), a.hookCommand(), a.demoCommand(), a.localAWSCommand(),
 		a.completionCommand(), a.versionCommand())
 	return root

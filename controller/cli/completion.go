@@ -88,6 +88,14 @@ func complete(cmd *cobra.Command, flag string, with cobra.CompletionFunc) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, with)
 }
 
+// completeFile completes the one argument FILE.
+func completeFile(_ *cobra.Command, list []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(list) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return manifestFiles()
+}
+
 func manifestFiles() ([]string, cobra.ShellCompDirective) {
 	return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 }

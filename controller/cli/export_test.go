@@ -2,13 +2,17 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"io/fs"
+	"log/slog"
+	"os"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 )
 
@@ -55,4 +59,76 @@ func VersionText(info *debug.BuildInfo, format string) (string, error) {
 func AWSConfig(ctx context.Context, onCall func(service, operation, code string, took time.Duration)) (aws.Config, error) {
 	a := &app{now: time.Now, onCall: onCall}
 	return a.awsConfig(ctx, "us-east-2")
+}
+
+// RenderValues writes values as edit shows them, below a head.
+func RenderValues(head string, values map[string]string) (string, error) {
+	named := make(namedValues)
+	for name, value := range values {
+		named[name] = envelope.NewSecret([]byte(value))
+	}
+	text, err := renderValues(head, named)
+	return string(text), err
+}
+
+// ParseEdited reads what was edited, and reveals it.
+func ParseEdited(file string, data []byte) (map[string]string, error) {
+	return revealed(parseEdited(file, data))
+}
+
+// SplitWords splits the command of an editor.
+func SplitWords(command string) ([]string, error) { return splitWords(command) }
+
+// EditorCommand returns the words with which the editor that the variables name is
+// started to edit in folder, and what is added to its environment.
+func EditorCommand(getenv func(string) string, folder string) (words, env []string, err error) {
+	e, err := findEditor(getenv)
+	if err != nil {
+		return nil, nil, err
+	}
+	e = e.confined(folder)
+	return append([]string{e.path}, e.args...), e.env, nil
+}
+
+// MainIn is Main with other folders that may be in memory.
+func MainIn(ctx context.Context, folders, args []string, std Streams) int {
+	a := &app{Streams: std, now: time.Now, rand: rand.Reader, log: slog.New(slog.DiscardHandler), memory: folders}
+	return a.main(ctx, args)
+}
+
+// MemoryPlaces returns those of the folders that may be edited in.
+func MemoryPlaces(folders ...string) (names []string) {
+	places := memoryPlaces(folders)
+	defer closePlaces(places)
+	for _, p := range places {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// CheckPlace says why a folder may not be edited in.
+func CheckPlace(name string) error {
+	root, err := os.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return checkPlace(name, root)
+}
+
+// Scratch makes a folder to edit in, with a file that holds data, and returns its name
+// and what removes it.
+func Scratch(folder string, data []byte) (name string, remove func() error, err error) {
+	s, err := newScratch(rand.Reader, memoryPlaces([]string{folder}))
+	if err != nil {
+		return "", nil, err
+	}
+	return s.path(""), s.remove, s.write(data)
+}
+
+// Sweep removes what killed edits left in the folders.
+func Sweep(folders ...string) (int, error) {
+	places := memoryPlaces(folders)
+	defer closePlaces(places)
+	return sweep(places)
 }

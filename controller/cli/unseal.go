@@ -109,6 +109,11 @@ func configOf(file string) (*v1alpha1.SealedConfig, error) {
 	case err != nil:
 		return nil, v1alpha1.Errors{unreadable(file, err)}
 	}
+	return decodeConfig(file, data)
+}
+
+// decodeConfig decodes a manifest that has no faults.
+func decodeConfig(file string, data []byte) (*v1alpha1.SealedConfig, error) {
 	config, err := v1alpha1.Decode(file, data)
 	var faults v1alpha1.Errors
 	switch {
