@@ -1,7 +1,9 @@
 package cli_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sealift.dev/sealift/controller/cli"
 	"sealift.dev/sealift/controller/internal/localaws"
@@ -49,14 +52,19 @@ func (s editSite) start() (cmd *exec.Cmd, stderr *bytes.Buffer, editor int, file
 	s.t.Helper()
 	cmd, stderr = s.command("sealift edit "+editManifest), new(bytes.Buffer)
 	cmd.Stderr = stderr
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	said, err := os.ReadFile(filepath.Join(s.dir, "opened"))
+	opened, err := os.OpenFile(filepath.Join(s.dir, "opened"), os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	pid, file, _ := strings.Cut(strings.TrimSpace(string(said)), " ")
+	defer opened.Close()
+	if err := errors.Join(opened.SetReadDeadline(time.Now().Add(time.Minute)), cmd.Start()); err != nil {
+		s.t.Fatal(err)
+	}
+	said, err := bufio.NewReader(opened).ReadString('\n')
+	if err != nil {
+		s.t.Fatalf("no editor was opened: %v: %s", err, stderr)
+	}
+	pid, file, _ := strings.Cut(strings.TrimSpace(said), " ")
 	if editor, err = strconv.Atoi(pid); err != nil {
 		s.t.Fatalf("the editor said %q: %v", said, err)
 	}
