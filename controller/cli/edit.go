@@ -116,7 +116,7 @@ func (a *app) scratchFor(file string) (*scratch, error) {
 	places := memoryPlaces(a.memory)
 	swept, err := sweep(places)
 	if swept > 0 {
-		fmt.Fprintf(a.Err, "note: removed the plaintext that %d killed edits left in memory\n", swept)
+		fmt.Fprintf(a.Err, "note: removed plaintext that a killed edit had left in memory\n")
 	}
 	if err != nil {
 		fmt.Fprintf(a.Err, "note: %v\n", err)

@@ -215,7 +215,7 @@ func TestEditSweeps(t *testing.T) {
 			t.Errorf("%v: %s%s", err, stderr, other)
 		}
 	}
-	if want := "note: removed the plaintext that 1 killed edits left in memory\n"; stderr.String() != want || other.Len() > 0 {
+	if want := "note: removed plaintext that a killed edit had left in memory\n"; stderr.String() != want || other.Len() > 0 {
 		t.Errorf("stderr %q and %q, want %q once", stderr, other, want)
 	}
 	if files := s.inMemory(); len(files) > 0 {
