@@ -33,7 +33,7 @@ func (s editSite) sit(editor string) *person {
 		s.t.Fatal(err)
 	}
 	cmd := s.command("sealift edit " + editManifest)
-	cmd.Env = append(cmd.Env, "TERM=xterm", "VISUAL="+editor, "LC_ALL=C.UTF-8")
+	cmd.Env = append(cmd.Env, "TERM=xterm", "VISUAL="+editor, "LC_ALL=C.UTF-8", "XDG_DATA_HOME="+s.dir) // root's nano does not ask HOME
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.screen, p.screen, p.screen
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
