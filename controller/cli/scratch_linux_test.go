@@ -52,9 +52,9 @@ func TestCheckPlace(t *testing.T) {
 		{"neither disk nor memory", func(*testing.T) string { return "/proc/" + strconv.Itoa(os.Getpid()) }, "on a file system of the type 0x9fa0, which is not in memory"},
 		{"everybody's", func(t *testing.T) string { return withMode(t, inMemoryFolder(t), 0o777) }, "others can change what is in it"},
 		{"a group's", func(t *testing.T) string { return withMode(t, inMemoryFolder(t), 0o770) }, "others can change what is in it"},
-		{"another user's", func(t *testing.T) string { return ofNobody(t, inMemoryFolder(t)) }, "others can change what is in it"},
+		{"another user's", func(t *testing.T) string { return ofAnother(t, inMemoryFolder(t)) }, "others can change what is in it"},
 		{"another user's, and sticky", func(t *testing.T) string {
-			return withMode(t, ofNobody(t, inMemoryFolder(t)), 0o777|os.ModeSticky)
+			return withMode(t, ofAnother(t, inMemoryFolder(t)), 0o777|os.ModeSticky)
 		}, "others can change what is in it"},
 		{"a symbolic link", linkTo, "a symbolic link"},
 	}
@@ -84,9 +84,9 @@ func withMode(t *testing.T, dir string, mode os.FileMode) string {
 	return dir
 }
 
-func ofNobody(t *testing.T, dir string) string {
+func ofAnother(t *testing.T, dir string) string {
 	t.Helper()
-	if err := os.Chown(dir, 65534, 65534); err != nil {
+	if err := os.Chown(dir, os.Getuid()+1, -1); err != nil {
 		t.Skipf("needs the right to give a folder away: %v", err)
 	}
 	return dir
@@ -172,19 +172,23 @@ func TestSweep(t *testing.T) {
 	if held, err := lock.TryLock(); !held || err != nil {
 		t.Fatal(err)
 	}
-	want := 1
-	if theirs := filepath.Join(dir, "sealift-edit-theirs"); os.Mkdir(theirs, 0o700) == nil && os.Chown(theirs, 65534, 65534) == nil {
-		defer func() {
-			if _, err := os.Stat(theirs); err != nil {
-				t.Error("another user's folder is gone")
-			}
-		}()
+	theirs := filepath.Join(dir, "sealift-edit-theirs")
+	if err := os.Mkdir(theirs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	others := os.Chown(theirs, os.Getuid()+1, -1) == nil // without the right to, it is one more of this user's
+	want := 2
+	if others {
+		want = 1
 	}
 	if swept, err := cli.Sweep(dir); swept != want || err != nil {
 		t.Errorf("swept %d, %v", swept, err)
 	}
 	if _, err := os.Stat(free); !os.IsNotExist(err) {
 		t.Errorf("what nobody uses is left: %v", err)
+	}
+	if _, err := os.Stat(theirs); (err == nil) != others {
+		t.Errorf("another user's folder (%t): %v", others, err)
 	}
 	for _, name := range []string{"sealift-edit-used/values.yaml", "other-edit-x/values.yaml", "sealift-edit-link", "sealift-edit-file"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
