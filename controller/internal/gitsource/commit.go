@@ -12,12 +12,29 @@ import (
 // shortID is how many digits of a revision errors show.
 const shortID = 7
 
-// Commit is one commit of a [Repository]: its listing in memory, its blobs read when asked for. It is safe for
-// concurrent use, and valid until the repository is closed.
+// objects is where a commit is read from: the git program, or the files of a repository.
+type objects interface {
+	// list reads the whole tree of a commit.
+	list(ctx context.Context, revision string) (listing, error)
+	// read returns the blob of that id, whose size has to be as given.
+	read(ctx context.Context, id string, size int64) ([]byte, error)
+}
+
+// Commit is one commit of a [Repository] or a [Remote]: its listing in memory, its blobs read when asked for. It is safe
+// for concurrent use, and valid until that is closed.
 type Commit struct {
-	repository *Repository
-	revision   string
-	listing    listing
+	objects  objects
+	revision string
+	listing  listing
+}
+
+// newCommit lists the commit of a full id.
+func newCommit(ctx context.Context, from objects, id string) (*Commit, error) {
+	found, err := from.list(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("list commit %s: %w", id[:shortID], err)
+	}
+	return &Commit{objects: from, revision: id, listing: found}, nil
 }
 
 // Commit reads the listing of the commit that revision names, as in [Repository.Resolve]. The error wraps [ErrNotFound]
@@ -27,11 +44,7 @@ func (r *Repository) Commit(ctx context.Context, revision string) (*Commit, erro
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.list(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("list commit %s: %w", id[:shortID], err)
-	}
-	return &Commit{repository: r, revision: id, listing: found}, nil
+	return newCommit(ctx, r, id)
 }
 
 // Revision returns the commit's full id, "" for a work tree that differs from HEAD.
@@ -109,7 +122,7 @@ func (c *Commit) read(ctx context.Context, file File, max int64) ([]byte, error)
 	if file.Size > max {
 		return nil, fmt.Errorf("read %s at %s: %d bytes, at most %d are read", file.Path, c.short(), file.Size, max)
 	}
-	data, err := c.repository.blobs.read(ctx, file.ObjectID, file.Size)
+	data, err := c.objects.read(ctx, file.ObjectID, file.Size)
 	if err != nil {
 		return nil, fmt.Errorf("read %s at %s: %w", file.Path, c.short(), err)
 	}

@@ -63,17 +63,20 @@ func (r *Repository) list(ctx context.Context, revision string) (listing, error)
 	if err != nil {
 		return listing{}, err
 	}
-	found := listing{folders: map[string]string{".": top}}
-	seen := make(map[string]struct{})
+	found := newLister(top)
 	args := []string{"ls-tree", "-r", "-t", "-z", "--long", "--full-tree", revision}
 	err = r.git.stream(ctx, call{args: args}, func(out *bufio.Reader) error {
-		return eachRecord(out, func(record string) error { return found.add(record, seen) })
+		return eachRecord(out, found.record)
 	})
 	if err != nil {
 		return listing{}, err
 	}
-	slices.SortFunc(found.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return found, nil
+	return found.sorted(), nil
+}
+
+// read returns the blob of that id.
+func (r *Repository) read(ctx context.Context, id string, size int64) ([]byte, error) {
+	return r.blobs.read(ctx, id, size)
 }
 
 // eachRecord calls f with each NUL-terminated record of a git answer, without its NUL.
@@ -111,38 +114,70 @@ func readRecord(out *bufio.Reader) (string, error) {
 	}
 }
 
-// add parses one record of ls-tree, `<mode> <type> <id> <size>\t<path>`, the size padded on the left, "-" for what is
+// record parses one record of ls-tree, `<mode> <type> <id> <size>\t<path>`, the size padded on the left, "-" for what is
 // not a blob.
-func (l *listing) add(record string, seen map[string]struct{}) error {
-	if len(seen) == MaxEntries {
-		return fmt.Errorf("more than %d files and folders", MaxEntries)
-	}
+func (l *lister) record(record string) error {
 	meta, path, ok := strings.Cut(record, "\t")
 	fields := strings.Fields(meta)
 	if !ok || len(fields) != 4 || !validID(fields[2]) {
 		return errors.New("git ls-tree: unexpected answer")
 	}
-	if err := checkPath(path); err != nil {
+	size, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil {
+		size = -1
+	}
+	return l.add(entry{mode: fields[0], kind: fields[1], id: fields[2], path: path, size: size})
+}
+
+// entry is one entry of a tree as git has it: the mode in six octal digits, the type that it stands for, and the size of
+// a blob, which is below zero when the blob is missing.
+type entry struct {
+	mode, kind, id, path string
+	size                 int64
+}
+
+// lister makes a listing, and holds every entry to the same rules, wherever it is read from.
+type lister struct {
+	listing
+	seen map[string]struct{}
+}
+
+func newLister(top string) *lister {
+	return &lister{listing: listing{folders: map[string]string{".": top}}, seen: make(map[string]struct{})}
+}
+
+// sorted returns the listing of what was added.
+func (l *lister) sorted() listing {
+	slices.SortFunc(l.files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return l.listing
+}
+
+// add adds an entry that may be there.
+func (l *lister) add(e entry) error {
+	if len(l.seen) == MaxEntries {
+		return fmt.Errorf("more than %d files and folders", MaxEntries)
+	}
+	if err := checkPath(e.path); err != nil {
 		return err
 	}
-	if _, twice := seen[path]; twice {
-		return fmt.Errorf("path %q is there twice; the commit is damaged", path)
+	if _, twice := l.seen[e.path]; twice {
+		return fmt.Errorf("path %q is there twice; the commit is damaged", e.path)
 	}
-	seen[path] = struct{}{}
-	if fields[0] == "040000" && fields[1] == "tree" {
-		l.folders[path] = fields[2]
+	l.seen[e.path] = struct{}{}
+	if e.mode == "040000" && e.kind == "tree" {
+		l.folders[e.path] = e.id
 		return nil
 	}
-	file, err := newFile(fields[0], fields[1], path)
+	file, err := newFile(e.mode, e.kind, e.path)
 	if err != nil {
 		return err
 	}
-	file.ObjectID = fields[2]
+	file.ObjectID = e.id
 	if file.Kind != Submodule {
-		file.Size, err = strconv.ParseInt(fields[3], 10, 64)
-		if err != nil || file.Size < 0 {
-			return fmt.Errorf("%s: its content is missing from the repository; fetch it", path)
+		if e.size < 0 {
+			return fmt.Errorf("%s: its content is missing from the repository; fetch it", e.path)
 		}
+		file.Size = e.size
 	}
 	l.files = append(l.files, file)
 	return nil

@@ -51,7 +51,7 @@ func (r *Repository) workTree(ctx context.Context) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Commit{repository: view, listing: found}, nil
+	return &Commit{objects: view, listing: found}, nil
 }
 
 // beside returns a git that has an index and an object folder of its own, to begin with a copy of the repository's index
