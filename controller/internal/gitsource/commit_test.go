@@ -119,15 +119,21 @@ func special(w workTree) string {
 
 func TestKinds(t *testing.T) {
 	w := newWorkTree(t)
-	commit := commitAt(t, w.open(), special(w))
+	head := special(w)
 	want := []gitsource.File{
 		{Path: "app/link", ObjectID: w.hash("blob", "../../etc/passwd"), Mode: fs.ModeSymlink | 0o777, Size: 16, Kind: gitsource.Symlink},
 		{Path: "app/module", ObjectID: strings.Repeat("3", 40), Mode: fs.ModeIrregular | 0o755, Kind: gitsource.Submodule},
 		{Path: "app/plain", ObjectID: w.hash("blob", "text"), Mode: 0o644, Size: 4, Kind: gitsource.Regular},
 		{Path: "app/run", ObjectID: w.hash("blob", "#!/bin/sh\n"), Mode: 0o755, Size: 10, Kind: gitsource.Regular},
 	}
-	if diff := cmp.Diff(want, commit.Files("app")); diff != "" {
-		t.Error(diff)
+	for name, source := range w.sources() {
+		commit, err := source.Commit(t.Context(), head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, commit.Files("app")); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 
@@ -206,22 +212,24 @@ func TestHostileTreesAreRefused(t *testing.T) {
 	w := newWorkTree(t)
 	blob := w.hash("blob", "x")
 	long := strings.Repeat("n", 4097)
-	for _, test := range []struct{ name, tree, err string }{
+	for _, test := range []struct{ name, tree, err, inPlace string }{
 		{name: "not UTF-8", tree: rawTree("100644", "caf\xe9", blob), err: `path "caf\xe9" is not UTF-8; rename the file`},
 		{name: "parent", tree: rawTree("100644", "..", blob), err: `path ".." leaves the tree or has an empty part; the commit is damaged`},
 		{name: "self", tree: rawTree("100644", ".", blob), err: `path "." leaves the tree or has an empty part; the commit is damaged`},
-		{name: "slash", tree: rawTree("100644", "a//b", blob), err: `path "a//b" leaves the tree or has an empty part; the commit is damaged`},
-		{name: "absolute", tree: rawTree("100644", "/etc/passwd", blob), err: `path "/etc/passwd" leaves the tree or has an empty part; the commit is damaged`},
+		{name: "slash", tree: rawTree("100644", "a//b", blob), err: `path "a//b" leaves the tree or has an empty part; the commit is damaged`, inPlace: `name "a//b" in a tree is empty or holds a slash; the commit is damaged`},
+		{name: "absolute", tree: rawTree("100644", "/etc/passwd", blob), err: `path "/etc/passwd" leaves the tree or has an empty part; the commit is damaged`, inPlace: `name "/etc/passwd" in a tree is empty or holds a slash; the commit is damaged`},
 		{name: "twice", tree: rawTree("100644", "a", blob) + rawTree("100644", "a", blob), err: `path "a" is there twice; the commit is damaged`},
 		{name: "file and folder", tree: rawTree("100644", "a", blob) + rawTree("40000", "a", w.hash("tree", rawTree("100644", "b", blob))), err: `path "a" is there twice; the commit is damaged`},
 		{name: "long", tree: rawTree("100644", long, blob), err: `path "` + long[:40] + `"… is longer than 4096 bytes; shorten it`},
-		{name: "very long", tree: rawTree("100644", strings.Repeat(long, 3), blob), err: "a path is longer than 4096 bytes"},
+		{name: "very long", tree: rawTree("100644", strings.Repeat(long, 3), blob), err: "a path is longer than 4096 bytes", inPlace: `path "` + long[:40] + `"… is longer than 4096 bytes; shorten it`},
 		{name: "missing blob", tree: rawTree("100644", "gone", strings.Repeat("2", 40)), err: "gone: its content is missing from the repository; fetch it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			head := w.git("commit-tree", "-m", "hostile", w.hash("tree", test.tree))
 			_, err := w.open().Commit(t.Context(), head)
 			checkError(t, err, "list commit "+head[:7]+": "+test.err)
+			_, err = openRemote(t, gitsource.RemoteOptions{URL: w.dir}).Commit(t.Context(), head)
+			checkError(t, err, w.dir+": list commit "+head[:7]+": "+firstOf(test.inPlace, test.err))
 		})
 	}
 }
@@ -230,16 +238,21 @@ func TestTreesOutOfOrderAreSorted(t *testing.T) {
 	w := newWorkTree(t)
 	blob := w.hash("blob", "x")
 	head := w.git("commit-tree", "-m", "disorder", w.hash("tree", rawTree("100644", "b", blob)+rawTree("100644", "c", blob)+rawTree("100644", "a", blob)))
-	commit := commitAt(t, w.open(), head)
-	var paths []string
-	for _, file := range commit.Files("") {
-		paths = append(paths, file.Path)
-	}
-	if diff := cmp.Diff([]string{"a", "b", "c"}, paths); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := commit.ReadFile(t.Context(), "a", 1); err != nil {
-		t.Error(err)
+	for name, source := range w.sources() {
+		commit, err := source.Commit(t.Context(), head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, file := range commit.Files("") {
+			paths = append(paths, file.Path)
+		}
+		if diff := cmp.Diff([]string{"a", "b", "c"}, paths); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if _, err := commit.ReadFile(t.Context(), "a", 1); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -259,12 +272,19 @@ func TestTooManyEntriesAreRefused(t *testing.T) {
 	top.WriteString(rawTree("40000", "9999", folder))
 	over := w.git("commit-tree", "-m", "over", w.hash("tree", top.String()))
 
-	repository := w.open()
-	if got := len(commitAt(t, repository, fits).Files("")); got != 199_000 {
-		t.Errorf("files = %d", got)
+	for name, source := range w.sources() {
+		commit, err := source.Commit(t.Context(), fits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(commit.Files("")); got != 199_000 {
+			t.Errorf("%s: files = %d", name, got)
+		}
+		_, err = source.Commit(t.Context(), over)
+		if err == nil || !strings.HasSuffix(err.Error(), "list commit "+over[:7]+": more than 200000 files and folders") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	_, err := repository.Commit(t.Context(), over)
-	checkError(t, err, "list commit "+over[:7]+": more than 200000 files and folders")
 }
 
 func TestReadingIsSafeForConcurrentUse(t *testing.T) {
@@ -273,15 +293,21 @@ func TestReadingIsSafeForConcurrentUse(t *testing.T) {
 	for i := range 40 {
 		files[fmt.Sprintf("f%02d", i)] = strings.Repeat(fmt.Sprint(i), 5000)
 	}
-	commit := commitAt(t, w.open(), w.commit(files))
+	head := w.commit(files)
 	var group sync.WaitGroup
-	for path, want := range files {
-		group.Go(func() {
-			data, err := commit.ReadFile(t.Context(), path, 1<<20)
-			if err != nil || string(data) != want {
-				t.Errorf("%s: %d bytes, %v", path, len(data), err)
-			}
-		})
+	for name, source := range w.sources() {
+		commit, err := source.Commit(t.Context(), head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, want := range files {
+			group.Go(func() {
+				data, err := commit.ReadFile(t.Context(), path, 1<<20)
+				if err != nil || string(data) != want {
+					t.Errorf("%s of %s: %d bytes, %v", path, name, len(data), err)
+				}
+			})
+		}
 	}
 	group.Wait()
 }

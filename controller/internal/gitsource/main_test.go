@@ -198,6 +198,27 @@ func (w workTree) open() *gitsource.Repository {
 	return open(w.t, w.dir)
 }
 
+// source is what commits are read from: by the git program, or in place.
+type source interface {
+	Commit(context.Context, string) (*gitsource.Commit, error)
+}
+
+// sources returns both kinds of it for the same repository.
+func (w workTree) sources() map[string]source {
+	w.t.Helper()
+	return map[string]source{"git": w.open(), "in place": openRemote(w.t, gitsource.RemoteOptions{URL: w.dir})}
+}
+
+// firstOf returns the first text that is not empty.
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
 func open(t *testing.T, dir string) *gitsource.Repository {
 	t.Helper()
 	repository, err := gitsource.Open(t.Context(), dir)

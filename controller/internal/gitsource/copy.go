@@ -1,0 +1,156 @@
+package gitsource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+)
+
+// copyMark is a file that says that a folder is a copy, which may be emptied.
+const copyMark = "sealift-copy"
+
+// packCopy is a folder of packs, each complete in itself: objects/pack as in a bare repository.
+type packCopy struct {
+	dir       string
+	temporary bool
+	*store
+}
+
+// newPackCopy empties dir, or makes a temporary folder for "". A folder that holds anything else than an earlier copy is
+// refused, so that a slip of the pen deletes nothing.
+func newPackCopy(dir string) (*packCopy, error) {
+	c := &packCopy{dir: dir, temporary: dir == ""}
+	var err error
+	if c.temporary {
+		c.dir, err = os.MkdirTemp("", "sealift-clone-")
+	} else {
+		err = emptyCopy(dir)
+	}
+	if err == nil {
+		err = os.MkdirAll(c.packs(), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(c.dir, copyMark), nil, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the copy: %w", err)
+	}
+	c.store = newStore(c.dir)
+	return c, nil
+}
+
+func emptyCopy(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(dir, copyMark)); err != nil && len(entries) > 0 {
+		return fmt.Errorf("%s holds something else; name an empty folder", dir)
+	}
+	return errors.Join(os.RemoveAll(filepath.Join(dir, "objects")), os.RemoveAll(filepath.Join(dir, copyMark)))
+}
+
+func (c *packCopy) packs() string { return filepath.Join(c.dir, "objects", "pack") }
+
+// close ends reading, and removes a temporary copy.
+func (c *packCopy) close() error {
+	err := c.store.close()
+	if c.temporary {
+		err = errors.Join(err, os.RemoveAll(c.dir))
+	}
+	return err
+}
+
+// install takes in the pack that fill writes, once it is checked from end to end and indexed. The function that it
+// returns takes it out again. After an error the copy is as it was.
+func (c *packCopy) install(ctx context.Context, max Limits, fill func(io.Writer) error) (undo func() error, err error) {
+	f, err := os.CreateTemp(c.dir, "incoming-*.pack")
+	if err != nil {
+		return nil, fmt.Errorf("write the pack: %w", reasonOf(err))
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := fill(f); err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPack(ctx, f, info.Size(), max); err != nil {
+		return nil, err
+	}
+	index, err := indexPack(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("write the pack: %w", reasonOf(err))
+	}
+	return c.adopt(ctx, f.Name(), index)
+}
+
+// adopt moves a pack in and writes its index, which makes it count.
+func (c *packCopy) adopt(ctx context.Context, file string, index *idxfile.MemoryIndex) (func() error, error) {
+	name := fmt.Sprintf("pack-%x", index.PackfileChecksum)
+	pack, idx := filepath.Join(c.packs(), name+".pack"), filepath.Join(c.packs(), name+".idx")
+	if _, err := os.Stat(idx); err == nil { // it brings nothing new, and others may rest on it
+		return func() error { return nil }, nil
+	}
+	undo := func() error {
+		return errors.Join(os.RemoveAll(idx), os.RemoveAll(pack), c.refresh(ctx))
+	}
+	err := os.Rename(file, pack)
+	if err == nil {
+		err = writeIndex(idx, index)
+	}
+	if err == nil {
+		err = c.refresh(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, undo())
+	}
+	return undo, nil
+}
+
+func writeIndex(file string, index *idxfile.MemoryIndex) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = idxfile.NewEncoder(f).Encode(index)
+	return errors.Join(err, f.Close())
+}
+
+// indexPack applies the deltas of a checked pack and names each object by the hash of its content; a name is never taken
+// from the server. A base that is not in the pack (a thin pack) is an error.
+func indexPack(ctx context.Context, f io.ReadSeeker) (*idxfile.MemoryIndex, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	w := new(idxfile.Writer)
+	parser, err := packfile.NewParser(packfile.NewScanner(bound{ctx, f}), w)
+	if err != nil {
+		return nil, err
+	}
+	_, err = parser.Parse()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, packfile.ErrReferenceDeltaNotFound):
+		return nil, damaged("a delta rests on an object that is not in it (a thin pack)")
+	case err != nil:
+		return nil, damaged("its deltas do not fit together")
+	}
+	return w.Index()
+}
