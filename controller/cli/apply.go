@@ -76,7 +76,7 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	defer s.repo.Close()
+	defer s.close()
 	targets, err := a.loadSome(ctx, s)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string) error {
 			return err
 		}
 	}
-	done, err := a.applyAll(ctx, a.newPass(s.repo, f.unfenced, f.keysOf(s.repo)), targets)
+	done, err := a.applyAll(ctx, a.newPass(s.uploads, f.unfenced, f.keysOf(s.repo)), targets)
 	_, writeErr := a.Out.Write(render(done))
 	return errors.Join(err, writeErr)
 }

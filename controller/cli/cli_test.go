@@ -72,6 +72,8 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	function-env NAME K=V set a variable of a function, as somebody else would
 //	function-code NAME    upload another package, as somebody else would
 //	deploy NAME DIR       upload a folder as the function's package, as another tool
+//	serve DIR             serve a repository over https, to who has the token
+//	                      served-canary; sets SERVED to its URL, and trusts it
 //	live NAME DIR         unpack what the alias live of a function names
 func TestScripts(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
@@ -94,6 +96,7 @@ func TestScripts(t *testing.T) {
 			"function":    createFunction,
 			"deploy":      deployFolder,
 			"live":        unpackLive,
+			"serve":       serveGit,
 
 			"function-env":  setVariable,
 			"function-code": uploadCode,

@@ -56,12 +56,12 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	defer s.repo.Close()
+	defer s.close()
 	targets, err := a.loadSome(ctx, s)
 	if err != nil {
 		return err
 	}
-	p := a.newPass(s.repo, f.unfenced, nil)
+	p := a.newPass(s.uploads, f.unfenced, nil)
 	var done []outcome
 	var failures []error
 	changes := false

@@ -12,7 +12,6 @@ import (
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
-	"sealift.dev/sealift/controller/internal/gitsource"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -26,11 +25,10 @@ type pass struct {
 	made        map[string]*controller.Reconciler
 }
 
-// newPass returns a pass over targets of repo, in whose git folder uploads are
-// remembered.
-func (a *app) newPass(repo *gitsource.Repository, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
+// newPass returns a pass whose uploads are remembered.
+func (a *app) newPass(memory uploads, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
 	return &pass{
-		app: a, uploads: uploads{filepath.Join(repo.GitDir(), "sealift", "uploads")}, unfenced: unfenced,
+		app: a, uploads: memory, unfenced: unfenced,
 		sealingKeys: sealingKeys, made: make(map[string]*controller.Reconciler),
 	}
 }
@@ -71,9 +69,12 @@ func (p *pass) apply(ctx context.Context, t controller.Target) (controller.Resul
 	return r.Apply(ctx, t, keys)
 }
 
-// uploads remembers uploads in a folder of the git folder, which only its owner
-// writes to. It holds markers, which are no secrets.
-type uploads struct{ dir string }
+// uploads remembers uploads in a folder, which only its owner writes to. It holds
+// markers, which are no secrets.
+type uploads struct {
+	dir       string
+	temporary bool
+}
 
 func (u uploads) file(function string) string {
 	sum := sha256.Sum256([]byte(function))

@@ -17,17 +17,15 @@ import (
 	"sealift.dev/sealift/controller/internal/gitsource"
 )
 
-// sourceFlags say which commit diff and apply read: that of the work tree, or of a
-// branch of another repository.
+// sourceFlags say which commit diff, apply and status read: that of the work tree,
+// or of a branch of another repository.
 type sourceFlags struct {
-	repo   string
-	branch string
-	paths  []string // --path, in the repository
+	remoteFlags
+	paths []string // --path, in the repository
 }
 
 func (f *sourceFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.repo, "repo", "", "read a branch of the repository at `URL`: a folder, file://, https:// or ssh://")
-	cmd.Flags().StringVar(&f.branch, "branch", "", "with --repo: the `branch`; default: the one that its HEAD names")
+	f.remoteFlags.register(cmd)
 	cmd.Flags().StringArrayVar(&f.paths, "path", nil, "with --repo: a `path` of manifests in it; may be given again; default: all")
 }
 
@@ -39,31 +37,50 @@ func (f *sourceFlags) check(arguments []string) error {
 	case f.repo != "" && len(arguments) > 0:
 		return errors.New("PATH is of this work tree; with --repo give --path")
 	}
-	return nil
+	return f.remoteFlags.check()
 }
 
 // source is an open repository and where in it the manifests are.
 type source struct {
-	repo   *gitsource.Repository
-	commit *gitsource.Commit
-	paths  []string
+	repo    *gitsource.Repository // the one of the work tree, or
+	remote  *gitsource.Remote     // the one of --repo
+	commit  *gitsource.Commit
+	uploads uploads
+	paths   []string
+}
+
+func (s *source) close() {
+	if s.remote != nil {
+		_ = s.remote.Close()
+		s.uploads.close()
+		return
+	}
+	_ = s.repo.Close()
+}
+
+// history is a controller.History.
+func (s *source) history(ctx context.Context, revision string) (controller.Commit, error) {
+	if s.remote != nil {
+		return s.remote.Commit(ctx, revision)
+	}
+	return s.repo.Commit(ctx, revision)
 }
 
 // openRemote opens the branch that the flags name.
 func (f *sourceFlags) openRemote(ctx context.Context) (*source, error) {
-	repo, revision, err := gitsource.Fetch(ctx, f.repo, f.branch)
+	remote, err := f.open("")
 	if err != nil {
 		return nil, err
 	}
-	commit, err := repo.Commit(ctx, revision)
+	commit, err := remote.Poll(ctx)
 	if err != nil {
-		return nil, errors.Join(err, repo.Close())
+		return nil, errors.Join(err, remote.Close())
 	}
 	paths := f.paths
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
-	return &source{repo: repo, commit: commit, paths: paths}, nil
+	return &source{remote: remote, commit: commit, uploads: uploadsOf(remote), paths: paths}, nil
 }
 
 // openLocal opens the work tree that the first of arguments lies in, and reads from
@@ -80,7 +97,7 @@ func openLocal(ctx context.Context, arguments []string, read func(*gitsource.Rep
 	if err != nil {
 		return nil, err
 	}
-	s := &source{repo: repo}
+	s := &source{repo: repo, uploads: uploadsIn(repo.GitDir())}
 	if s.paths, err = inRepository(repo, arguments); err == nil {
 		s.commit, err = read(repo)
 	}
@@ -118,10 +135,7 @@ func inRepository(repo *gitsource.Repository, paths []string) ([]string, error) 
 
 // load loads the configs of a source.
 func (a *app) load(ctx context.Context, s *source) ([]controller.Target, error) {
-	history := func(ctx context.Context, revision string) (controller.Commit, error) {
-		return s.repo.Commit(ctx, revision)
-	}
-	targets, err := controller.Load(ctx, s.commit, history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion})
+	targets, err := controller.Load(ctx, s.commit, s.history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion})
 	var faults v1alpha1.Errors
 	if errors.As(err, &faults) {
 		return nil, hint(err, "mend the manifests, and check them with `sealift verify`")

@@ -70,12 +70,12 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	defer s.repo.Close()
+	defer s.close()
 	targets, err := a.loadSome(ctx, s)
 	if err != nil {
 		return err
 	}
-	p := a.newPass(s.repo, f.unfenced, nil)
+	p := a.newPass(s.uploads, f.unfenced, nil)
 	var list []controller.ConfigStatus
 	var failures []error
 	for _, t := range targets {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,82 +110,6 @@ func TestWorkTreeOfABareRepository(t *testing.T) {
 	w := newWorkTree(t, "--bare")
 	_, err := w.open().WorkTree(t.Context())
 	if err == nil || err.Error() != "the repository has no work tree" {
-		t.Error(err)
-	}
-}
-
-func TestFetch(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	w := newWorkTree(t)
-	first := w.commit(map[string]string{"a": "main"})
-	w.git("checkout", "-q", "-b", "other")
-	second := w.commit(map[string]string{"a": "other"})
-	w.git("checkout", "-q", "main")
-	tests := []struct {
-		name, source, branch, revision string
-	}{
-		{"folder", w.dir, "", first},
-		{"folder and branch", w.dir, "other", second},
-		{"file URL", "file://" + w.dir, "", first},
-		{"file URL and branch", "file://" + w.dir, "other", second},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			repo, revision, err := gitsource.Fetch(t.Context(), test.source, test.branch)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if revision != test.revision {
-				t.Errorf("revision %s, want %s", revision, test.revision)
-			}
-			if got := contents(t, commitAt(t, repo, revision)); got["a"] == "" {
-				t.Errorf("files %v", got)
-			}
-			if err := repo.Close(); err != nil {
-				t.Error(err)
-			}
-			if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
-				t.Errorf("left behind: %v", left)
-			}
-		})
-	}
-}
-
-func TestFetchRefuses(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	w := newWorkTree(t)
-	w.commit(map[string]string{"a": "b"})
-	const form = "not a folder and not a file://, https:// or ssh:// URL"
-	tests := []struct {
-		name, source, branch, err string
-	}{
-		{"command", "ext::sh -c id", "", "fetch ext::sh -c id: " + form},
-		{"plain http", "http://example.com/r.git", "", "fetch [address]: " + form},
-		{"unknown scheme", "git://example.com/r.git", "", "fetch [address]: " + form},
-		{"branch that is a flag", "file://" + w.dir, "--upload-pack=id", `fetch [address]: a revision does not start with '-'`},
-		{"no such branch", "file://" + w.dir, "missing", "fetch [address]: git clone: Remote branch missing not found in upstream origin"},
-		{"no such branch of a folder", w.dir, "missing", `resolve "refs/heads/missing": not found; fetch it, and deepen a shallow clone (git fetch --unshallow)`},
-		{"no repository", "file://" + t.TempDir(), "", "fetch [address]: git clone: "},
-		{"no folder", filepath.Join(w.dir, "missing"), "", "fetch " + filepath.Join(w.dir, "missing") + ": open repository "},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			_, _, err := gitsource.Fetch(t.Context(), test.source, test.branch)
-			if err == nil || !strings.HasPrefix(err.Error(), test.err) {
-				t.Errorf("got  %v\nwant %s", err, test.err)
-			}
-			if left, _ := os.ReadDir(os.Getenv("TMPDIR")); len(left) > 0 {
-				t.Errorf("left behind: %v", left)
-			}
-		})
-	}
-}
-
-// Credentials in a URL are in no error.
-func TestFetchHidesCredentials(t *testing.T) {
-	const canary = "SEALIFTCANARY-77"
-	_, _, err := gitsource.Fetch(t.Context(), "https://user:"+canary+"@127.0.0.1:1/r.git", "")
-	if err == nil || strings.Contains(err.Error(), canary) {
 		t.Error(err)
 	}
 }
