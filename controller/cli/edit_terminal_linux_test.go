@@ -16,7 +16,7 @@ import (
 
 // person sits at a terminal on which an edit runs.
 type person struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	keys *os.File
 

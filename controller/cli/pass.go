@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
@@ -22,7 +23,9 @@ type pass struct {
 	unfenced bool
 	// sealingKeys returns the ARNs of the keys that a target may be unsealed with.
 	sealingKeys func(controller.Target) ([]string, error)
-	made        map[string]*controller.Reconciler
+
+	mu   sync.Mutex
+	made map[string]*controller.Reconciler // by region
 }
 
 // newPass returns a pass whose uploads are remembered.
@@ -33,8 +36,10 @@ func (a *app) newPass(memory uploads, unfenced bool, sealingKeys func(controller
 	}
 }
 
-// in returns the Reconciler of a region.
+// in returns the Reconciler of a region. It is safe for concurrent use.
 func (p *pass) in(ctx context.Context, region string) (*controller.Reconciler, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.made[region] == nil {
 		cfg, err := p.app.awsConfig(ctx, region)
 		if err != nil {

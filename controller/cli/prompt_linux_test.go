@@ -21,7 +21,7 @@ import (
 // screen, and comes back from keyboard where the terminal echoes.
 type terminal struct{ keyboard, screen *os.File }
 
-func openTerminal(t *testing.T) terminal {
+func openTerminal(t testing.TB) terminal {
 	t.Helper()
 	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {

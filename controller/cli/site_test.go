@@ -16,12 +16,12 @@ const quickRace = "GORACE=atexit_sleep_ms=0"
 // site is a folder in which commands run against an AWS endpoint, with nothing of the
 // developer's own git and AWS configuration.
 type site struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	env []string
 }
 
-func newSite(t *testing.T, endpoint string) site {
+func newSite(t testing.TB, endpoint string) site {
 	dir := t.TempDir()
 	return site{t: t, dir: dir, env: append(os.Environ(), "HOME="+dir, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION=us-east-2", "AWS_DEFAULT_REGION=us-east-2",
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true", quickRace, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/gitsource"
+	"sealift.dev/sealift/controller/internal/server"
+)
+
+const (
+	minPollInterval = time.Second
+	maxWorkers      = 64
+)
+
+// runFlags are those of run.
+type runFlags struct {
+	remote      remoteFlags
+	paths       []string
+	interval    time.Duration
+	sealingKeys []string
+	workers     int
+	once        bool
+	output      string
+	metricsAddr string
+	unfenced    bool
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run --repo URL --sealing-key ARN",
+		Short: "Follow a branch and keep the functions as it says, until it is stopped",
+		Long: `Follow a branch of a repository, and keep the functions of its manifests as they
+say. The branch is looked at every --interval; a commit makes passes of those configs
+alone that it changes. Each config is looked at on Lambda every spec.interval: drift is
+corrected, or only reported where spec.driftPolicy says so. A failure of one config
+holds up no other, and is tried again later; an invalid manifest leaves its config at the
+last good revision.
+
+Values are unsealed with the keys that --sealing-key names, and never with one that only
+git names. Nothing is kept that is needed for correctness: git is what should be, Lambda
+is what is.
+
+SIGTERM or SIGINT ends it when the passes in hand are done; a second one interrupts them.
+With --once there is one pass of every config, and the status is printed.
+
+Exit status: 0 stopped, or with --once everything is done; 2 on an error, or with --once
+if anything failed.`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return usage(cmd, err)
+			}
+			if !cmd.Flags().Changed("log-level") {
+				a.logLevel = slog.LevelInfo // a service tells what it changes
+				if err := a.startLog(); err != nil {
+					return err
+				}
+			}
+			return a.run(cmd.Context(), f)
+		},
+	}
+	f.remote.register(cmd)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.paths, "path", nil, "`path` of manifests in the repository; may be given again; default: all")
+	flags.DurationVar(&f.interval, "interval", time.Minute, "time between two looks at the branch")
+	flags.StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
+	flags.IntVar(&f.workers, "workers", 4, "`number` of passes at the same time")
+	flags.BoolVar(&f.once, "once", false, "do one pass of every config, print the status, and end")
+	outputFlag(cmd, &f.output, "text", "json", "yaml")
+	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "serve /metrics, /healthz, /readyz and /status on this `HOST:PORT`; there is no authentication")
+	flags.BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
+	a.aws.register(flags)
+	return cmd
+}
+
+func (f *runFlags) check() error {
+	switch {
+	case f.remote.repo == "":
+		return errors.New("--repo is needed: the repository to follow")
+	case len(f.sealingKeys) == 0:
+		return errors.New("--sealing-key is needed: a repository is not trusted to name its keys")
+	case f.interval < minPollInterval:
+		return fmt.Errorf("--interval %s: want at least %s", f.interval, minPollInterval)
+	case f.workers < 1 || f.workers > maxWorkers:
+		return fmt.Errorf("--workers %d: want 1 to %d", f.workers, maxWorkers)
+	case f.once && f.metricsAddr != "":
+		return errors.New("--metrics-addr does not go with --once")
+	}
+	return errors.Join(f.remote.check(), checkSealingKeys(f.sealingKeys))
+}
+
+func (a *app) run(ctx context.Context, f runFlags) error {
+	render, err := statusRenderer(f.output)
+	if err != nil {
+		return err
+	}
+	remote, err := f.remote.open("")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = remote.Close() }()
+	memory := uploadsOf(remote)
+	defer memory.close()
+	built, _ := debug.ReadBuildInfo()
+	metrics := server.NewMetrics(server.MetricsOptions{Version: versionOf(built).Version, Now: a.now})
+	a.onCall = metrics.AWSCall
+	operator := a.newOperator(remote, memory, metrics, f)
+	passes, interrupted := a.untilSecondSignal(ctx)
+	defer interrupted()
+	if !f.once {
+		return a.serveWhile(ctx, f.metricsAddr, server.HandlerOptions{Operator: operator, Metrics: metrics, Log: a.log}, func() error {
+			a.log.InfoContext(ctx, "following", "repository", remote.URL(), "branch", cmp.Or(f.remote.branch, "HEAD"), "interval", f.interval, "workers", f.workers)
+			operator.Run(ctx, passes)
+			return interruptedBy(passes)
+		})
+	}
+	failed, err := operator.Once(ctx, passes)
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		err = hint(fmt.Errorf("%s failed", count(failed, "config")), "the log above says of each why, and what to do")
+	}
+	return errors.Join(render(a.Out, operator.Status().Configs, a.now()), interruptedBy(passes), err)
+}
+
+// interruptedBy returns an error if passes were interrupted.
+func interruptedBy(passes context.Context) error {
+	if passes.Err() == nil {
+		return nil
+	}
+	return hint(errors.New("interrupted in the middle of a pass"), "start it again: it goes on from what it finds, and what was live still is")
+}
+
+// newOperator joins an operator with its repository and AWS.
+func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder controller.Recorder, f runFlags) *controller.Operator {
+	paths := f.paths
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	return controller.NewOperator(controller.OperatorOptions{
+		Branch:      branch{remote},
+		Selection:   controller.Selection{Paths: paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion},
+		Reconciler:  a.newPass(memory, f.unfenced, nil).in,
+		SealingKeys: f.sealingKeys, Interval: f.interval, Workers: f.workers, Recorder: recorder, Now: a.now, Log: a.log,
+	})
+}
+
+// branch is a gitsource.Remote as an Operator follows it.
+type branch struct{ remote *gitsource.Remote }
+
+func (b branch) Head(ctx context.Context) (controller.Commit, error) {
+	commit, err := b.remote.Poll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return commit, nil
+}
+
+func (b branch) Commit(ctx context.Context, revision string) (controller.Commit, error) {
+	commit, err := b.remote.Commit(ctx, revision)
+	if err != nil {
+		return nil, err
+	}
+	return commit, nil
+}
+
+// serveWhile serves on addr while work is done, and nothing for "".
+func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptions, work func() error) error {
+	if addr == "" {
+		return work()
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return hint(fmt.Errorf("--metrics-addr: %w", err), "give a free HOST:PORT of this machine, as 127.0.0.1:8080")
+	}
+	a.log.InfoContext(ctx, "serving", "address", listener.Addr().String())
+	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // work goes on after ctx, and is to be seen
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(serving, listener, server.Handler(o), a.log) }()
+	err = work()
+	end()
+	return errors.Join(err, <-served)
+}
+
+// untilSecondSignal returns a context that does not end with ctx, but with the second
+// signal that asks this process to end, and what ends it.
+func (a *app) untilSecondSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	passes, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer signal.Stop(signals)
+		for _, message := range []string{"ending when the passes in hand are done; a second signal interrupts them", "interrupted"} {
+			select {
+			case <-signals:
+				a.log.InfoContext(ctx, message)
+			case <-passes.Done():
+				return
+			}
+		}
+		interrupt()
+	}()
+	return passes, interrupt
+}
