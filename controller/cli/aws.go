@@ -22,6 +22,9 @@ type awsFlags struct {
 	Profile  string
 	Region   string
 	Endpoint string
+
+	// local has Endpoint be a local AWS, and nothing else of the user's AWS set-up count.
+	local bool
 }
 
 func (f *awsFlags) register(flags *pflag.FlagSet) {
@@ -34,7 +37,7 @@ func (f *awsFlags) register(flags *pflag.FlagSet) {
 // default chain where region is "". That there are credentials is certain then. Calls
 // made with it, and those for credentials, are told to a.onCall.
 func (a *app) awsConfig(ctx context.Context, region string) (aws.Config, error) {
-	cfg, err := a.aws.load(ctx, region, config.WithAPIOptions(observeCalls(a.onCall, a.now)))
+	cfg, err := a.aws.load(ctx, region, observeCalls(a.onCall, a.now)...)
 	if err != nil {
 		return aws.Config{}, err
 	}
@@ -53,9 +56,14 @@ func (f *awsFlags) defaultRegion(ctx context.Context) (string, error) {
 	return cfg.Region, err
 }
 
-func (f *awsFlags) load(ctx context.Context, region string, options ...func(*config.LoadOptions) error) (aws.Config, error) {
+func (f *awsFlags) load(ctx context.Context, region string, observers ...func(*middleware.Stack) error) (aws.Config, error) {
+	if f.local {
+		cfg := localConfig(f.Endpoint)
+		cfg.Region, cfg.APIOptions = cmp.Or(region, localRegion), observers
+		return cfg, nil
+	}
 	// What the SDK logs by itself is no part of a command's output.
-	options = append(options, config.WithLogger(logging.Nop{}))
+	options := []func(*config.LoadOptions) error{config.WithAPIOptions(observers), config.WithLogger(logging.Nop{})}
 	if region != "" {
 		options = append(options, config.WithRegion(region))
 	}

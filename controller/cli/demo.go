@@ -5,16 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"sealift.dev/sealift/manifests"
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -30,77 +25,35 @@ clone of sealift as the current folder; with Node.js and npm a Node function joi
 	}
 }
 
-const (
-	firstSecret  = "This is sensitive data"
-	secondSecret = "This is other sensitive data"
-	goSample     = "./manifests/samples/functions/hello-go"
-	modulePath   = "sealift.dev/sealift"
-)
-
-// demo is one run: real commands in a folder of their own, against a local AWS
-// that this process serves.
+// demo is one run: real commands in a temporary sandbox, which are shown.
 type demo struct {
 	*app
-	dir    string // temporary folder: repo.git, work, bin
-	server *localServer
-	env    []string
-	probe  *probe
-	step   int
+	*sandbox
+	step int
 }
 
 func (a *app) demo(ctx context.Context) (err error) {
 	started := a.now()
-	if err := checkModule(ctx); err != nil {
-		return err
+	if !atModuleTop(ctx) {
+		return hint(errors.New("the current folder is not the top of a clone of sealift, or there is no go program"), "the demo builds its function from source: run `go run . demo` at the top of a clone")
 	}
 	dir, err := os.MkdirTemp("", "sealift-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if dir, err = filepath.EvalSymlinks(dir); err != nil {
-		return err
-	}
-	server, err := a.startLocalAWS(ctx, "127.0.0.1:0", filepath.Join(dir, "aws"))
+	box, err := a.openSandbox(ctx, dir, "127.0.0.1:0", "demo")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, server.stop()) }()
-	d := &demo{app: a, dir: dir, server: server, env: demoEnvironment(dir, server.url)}
-	if d.probe, err = newProbe(ctx, server.url); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, box.close()) }()
+	d := &demo{app: a, sandbox: box}
 	if err := d.story(ctx); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	fmt.Fprintf(a.Out, "\nevery answer was checked; %.1f s\n", a.now().Sub(started).Seconds())
 	return nil
 }
-
-// checkModule makes sure that the sample function can be built from here.
-func checkModule(ctx context.Context) error {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Dir}}").Output()
-	here, dirErr := os.Getwd()
-	if err != nil || dirErr != nil || strings.TrimSpace(string(out)) != modulePath+" "+here {
-		return hint(errors.New("the current folder is not the top of a clone of sealift, or there is no go program"), "the demo builds its function from source: run `go run . demo` at the top of a clone")
-	}
-	return nil
-}
-
-// demoEnvironment is that of every command of the demo: nothing of the user's own
-// AWS or git set-up takes part.
-func demoEnvironment(dir, endpoint string) []string {
-	return []string{
-		"PATH=" + filepath.Join(dir, "bin") + string(os.PathListSeparator) + os.Getenv("PATH"),
-		"HOME=" + dir, "TMPDIR=" + os.TempDir(),
-		"AWS_ENDPOINT_URL=" + endpoint, "AWS_REGION=" + localRegion, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=demo", "GIT_AUTHOR_EMAIL=demo@localhost", "GIT_COMMITTER_NAME=demo", "GIT_COMMITTER_EMAIL=demo@localhost",
-	}
-}
-
-func (d *demo) work() string { return filepath.Join(d.dir, "work") }
 
 // title starts a step.
 func (d *demo) title(format string, args ...any) {
@@ -110,53 +63,14 @@ func (d *demo) title(format string, args ...any) {
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Out, "   "+format+"\n", args...) }
 
-// command is a shell-like line of the demo and what it is to read.
-type command struct {
-	line    string // fields are separated by spaces; none holds one
-	stdin   string
-	changes bool // exit status 1 is what is wanted
-}
-
-// run prints and runs a command in the work tree, and returns what it printed.
+// run shows and runs a command in the work tree, and returns what it printed.
 func (d *demo) run(ctx context.Context, c command) (string, error) {
-	shown := c.line
-	if c.stdin != "" {
-		shown = fmt.Sprintf("printf %%s '%s' | %s", c.stdin, c.line)
-	}
-	d.say("$ %s", shown)
-	fields := strings.Fields(c.line)
-	cmd := exec.CommandContext(ctx, d.program(fields[0]), fields[1:]...)
-	cmd.Dir, cmd.Env, cmd.Stdin = d.work(), d.env, strings.NewReader(c.stdin)
-	out, err := cmd.CombinedOutput()
-	for line := range strings.Lines(string(out)) {
+	d.say("$ %s", c.shown())
+	out, err := d.exec(ctx, c)
+	for line := range strings.Lines(out) {
 		d.say("  %s", strings.TrimRight(line, "\n"))
 	}
-	var exit *exec.ExitError
-	if c.changes && errors.As(err, &exit) && exit.ExitCode() == exitChanges {
-		return string(out), nil
-	}
-	if err == nil && c.changes {
-		err = errors.New("it should have found changes")
-	}
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", c.line, err)
-	}
-	return string(out), nil
-}
-
-// program finds a command of the demo: sealift is the one that was built.
-func (d *demo) program(name string) string {
-	if name == "sealift" {
-		return filepath.Join(d.dir, "bin", executable("sealift"))
-	}
-	return name
-}
-
-func executable(name string) string {
-	if runtime.GOOS == "windows" {
-		return name + ".exe"
-	}
-	return name
+	return out, err
 }
 
 func (d *demo) runAll(ctx context.Context, commands ...command) error {
@@ -171,13 +85,7 @@ func (d *demo) runAll(ctx context.Context, commands ...command) error {
 // build builds a program of this module into the demo's folder.
 func (d *demo) build(ctx context.Context, source, target string) error {
 	d.say("$ go build -o %s %s", filepath.Base(target), source)
-	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", target, source)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", source, err, strings.TrimSpace(stderr.String()))
-	}
-	return nil
+	return goBuild(ctx, source, target)
 }
 
 // story is the demo from beginning to end.
@@ -197,10 +105,10 @@ func (d *demo) prepare(ctx context.Context) error {
 		return err
 	}
 	bootstrap := filepath.Join(functionDir, "bootstrap")
-	if err := errors.Join(d.build(ctx, ".", filepath.Join(d.dir, "bin", executable("sealift"))), d.build(ctx, goSample, bootstrap)); err != nil {
+	if err := errors.Join(d.build(ctx, ".", filepath.Join(d.dir, "bin", executable("sealift"))), d.build(ctx, goSampleFolder, bootstrap)); err != nil {
 		return err
 	}
-	if err := d.probe.create(ctx, "hello", "provided.al2023", "bootstrap", os.DirFS(functionDir)); err != nil {
+	if err := d.probe.create(ctx, "hello", goSample(), os.DirFS(functionDir)); err != nil {
 		return err
 	}
 	d.say("function hello created on local AWS at %s; it has no secret yet", d.server.url)
@@ -305,17 +213,15 @@ func (d *demo) node(ctx context.Context) error {
 		return nil
 	}
 	d.title("the same for a function in Node.js")
-	sample, err := fs.Sub(manifests.Samples, "samples/functions/hello-node")
-	if err != nil {
+	functionDir := filepath.Join(d.work(), "functions", "hello-node")
+	function := nodeSample()
+	if err := function.place(ctx, functionDir); err != nil {
 		return err
 	}
-	if err := os.CopyFS(filepath.Join(d.work(), "functions", "hello-node"), sample); err != nil {
+	if err := d.probe.create(ctx, "hello-node", function, os.DirFS(functionDir)); err != nil {
 		return err
 	}
-	if err := d.probe.create(ctx, "hello-node", "nodejs20.x", "index.handler", sample); err != nil {
-		return err
-	}
-	err = d.runAll(ctx,
+	err := d.runAll(ctx,
 		command{line: "sealift seal -f manifests/hello-node.yaml --namespace payments --name hello-node --function hello-node --alias live test_data", stdin: firstSecret},
 		command{line: "git add ."}, command{line: "git commit -q -m node"}, command{line: "git push -q origin main"})
 	if err != nil {

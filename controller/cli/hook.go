@@ -181,9 +181,11 @@ const (
 )
 
 func hookScript(program, name string) string {
-	quoted := "'" + strings.ReplaceAll(program, "'", `'\''`) + "'"
-	return fmt.Sprintf("#!/bin/sh\n%s\nexec %s hook %s\n", hookMark, quoted, name)
+	return fmt.Sprintf("#!/bin/sh\n%s\nexec %s hook %s\n", hookMark, shellQuoted(program), name)
 }
+
+// shellQuoted returns what a POSIX shell reads as text.
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // checkHookFile refuses to write over a hook that somebody else wrote.
 func checkHookFile(file string) error {

@@ -37,6 +37,9 @@ trials. It checks no credentials, so it listens on loopback addresses alone.`,
 }
 
 func (a *app) localAWS(ctx context.Context, listen, data string) error {
+	if err := checkLoopback("--listen", listen); err != nil {
+		return err
+	}
 	server, err := a.startLocalAWS(ctx, listen, data)
 	if err != nil {
 		return err
@@ -62,12 +65,17 @@ type localServer struct {
 	nodeModules string
 }
 
-// startLocalAWS listens on a loopback address. Stop it.
-func (a *app) startLocalAWS(ctx context.Context, listen, data string) (*localServer, error) {
-	host, _, err := net.SplitHostPort(listen)
+// checkLoopback refuses an address that others could reach. flag is what gave it.
+func checkLoopback(flag, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return nil, fmt.Errorf("--listen %q: not a loopback address with a port, such as 127.0.0.1:4600", listen)
+		return fmt.Errorf("%s %q: not a loopback address with a port, such as 127.0.0.1:4600", flag, addr)
 	}
+	return nil
+}
+
+// startLocalAWS listens on an address that checkLoopback lets pass. Stop it.
+func (a *app) startLocalAWS(ctx context.Context, listen, data string) (*localServer, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)

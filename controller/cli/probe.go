@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go/logging"
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller/internal/awskms"
@@ -25,7 +25,7 @@ import (
 // probeTimeout bounds the wait for a function to become active.
 const probeTimeout = time.Minute
 
-// probe is what the demo does with local AWS beside sealift: it creates functions,
+// probe is what demo and dev do with local AWS beside sealift: it creates functions,
 // invokes them and looks at what is live.
 type probe struct {
 	cfg       aws.Config
@@ -33,25 +33,26 @@ type probe struct {
 	functions *awslambda.Client
 }
 
-func newProbe(ctx context.Context, endpoint string) (*probe, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(localRegion), config.WithBaseEndpoint(endpoint),
-		config.WithSharedConfigFiles(nil), config.WithSharedCredentialsFiles(nil),
-		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("local", "local", "")))
-	if err != nil {
-		return nil, err
-	}
-	return &probe{cfg: cfg, api: lambda.NewFromConfig(cfg), functions: awslambda.New(cfg, awslambda.Options{})}, nil
+func newProbe(endpoint string) *probe {
+	cfg := localConfig(endpoint)
+	return &probe{cfg: cfg, api: lambda.NewFromConfig(cfg), functions: awslambda.New(cfg, awslambda.Options{})}
+}
+
+// localConfig is the SDK's configuration for a local AWS. It is made of nothing else, so
+// that no variable or file of the user's leads a call to AWS itself.
+func localConfig(endpoint string) aws.Config {
+	return aws.Config{Region: localRegion, BaseEndpoint: &endpoint, Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""), Logger: logging.Nop{}}
 }
 
 // create makes a function from the files of code, and waits until it is active.
-func (p *probe) create(ctx context.Context, name, runtime, handler string, code fs.FS) error {
+func (p *probe) create(ctx context.Context, name string, function sample, code fs.FS) error {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
 	if err := errors.Join(w.AddFS(code), w.Close()); err != nil {
 		return fmt.Errorf("zip the code of %s: %w", name, err)
 	}
 	_, err := p.api.CreateFunction(ctx, &lambda.CreateFunctionInput{
-		FunctionName: &name, Runtime: types.Runtime(runtime), Handler: &handler,
+		FunctionName: &name, Runtime: types.Runtime(function.runtime), Handler: &function.handler,
 		Role: aws.String("arn:aws:iam::123456789012:role/" + name), Code: &types.FunctionCode{ZipFile: b.Bytes()}, Timeout: aws.Int32(20),
 	})
 	if err != nil {

@@ -36,6 +36,9 @@ type runFlags struct {
 	output      string
 	metricsAddr string
 	unfenced    bool
+	// began is called once, when the branch is about to be followed, with the address at
+	// which metrics are served ("" for none); nil for nobody.
+	began func(metricsAddr string)
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -64,11 +67,8 @@ if anything failed.`,
 			if err := f.check(); err != nil {
 				return usage(cmd, err)
 			}
-			if !cmd.Flags().Changed("log-level") {
-				a.logLevel = slog.LevelInfo // a service tells what it changes
-				if err := a.startLog(); err != nil {
-					return err
-				}
+			if err := a.startServiceLog(cmd); err != nil {
+				return err
 			}
 			return a.run(cmd.Context(), f)
 		},
@@ -87,20 +87,34 @@ if anything failed.`,
 	return cmd
 }
 
+// startServiceLog has a service tell what it changes, unless --log-level says otherwise.
+func (a *app) startServiceLog(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("log-level") {
+		return nil
+	}
+	a.logLevel = slog.LevelInfo
+	return a.startLog()
+}
+
 func (f *runFlags) check() error {
 	switch {
 	case f.remote.repo == "":
 		return errors.New("--repo is needed: the repository to follow")
 	case len(f.sealingKeys) == 0:
 		return errors.New("--sealing-key is needed: a repository is not trusted to name its keys")
-	case f.interval < minPollInterval:
-		return fmt.Errorf("--interval %s: want at least %s", f.interval, minPollInterval)
 	case f.workers < 1 || f.workers > maxWorkers:
 		return fmt.Errorf("--workers %d: want 1 to %d", f.workers, maxWorkers)
 	case f.once && f.metricsAddr != "":
 		return errors.New("--metrics-addr does not go with --once")
 	}
-	return errors.Join(f.remote.check(), checkSealingKeys(f.sealingKeys))
+	return errors.Join(checkInterval(f.interval), f.remote.check(), checkSealingKeys(f.sealingKeys))
+}
+
+func checkInterval(interval time.Duration) error {
+	if interval < minPollInterval {
+		return fmt.Errorf("--interval %s: want at least %s", interval, minPollInterval)
+	}
+	return nil
 }
 
 func (a *app) run(ctx context.Context, f runFlags) error {
@@ -122,7 +136,10 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	passes, interrupted := a.untilSecondSignal(ctx)
 	defer interrupted()
 	if !f.once {
-		return a.serveWhile(ctx, f.metricsAddr, server.HandlerOptions{Operator: operator, Metrics: metrics, Log: a.log}, func() error {
+		return a.serveWhile(ctx, f.metricsAddr, server.HandlerOptions{Operator: operator, Metrics: metrics, Log: a.log}, func(addr string) error {
+			if f.began != nil {
+				f.began(addr)
+			}
 			a.log.InfoContext(ctx, "following", "repository", remote.URL(), "branch", cmp.Or(f.remote.branch, "HEAD"), "interval", f.interval, "workers", f.workers)
 			operator.Run(ctx, passes)
 			return interruptedBy(passes)
@@ -179,10 +196,10 @@ func (b branch) Commit(ctx context.Context, revision string) (controller.Commit,
 	return commit, nil
 }
 
-// serveWhile serves on addr while work is done, and nothing for "".
-func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptions, work func() error) error {
+// serveWhile serves o on addr while work is done, and nothing for "". work is told where.
+func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptions, work func(addr string) error) error {
 	if addr == "" {
-		return work()
+		return work("")
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -192,7 +209,7 @@ func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptio
 	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // work goes on after ctx, and is to be seen
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(serving, listener, server.Handler(o), a.log) }()
-	err = work()
+	err = work(listener.Addr().String())
 	end()
 	return errors.Join(err, <-served)
 }
