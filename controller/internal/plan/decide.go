@@ -26,7 +26,7 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 		return p, nil
 	}
 	marker, marked := obs.Latest.marker()
-	if err := p.foreign(marker); err != nil {
+	if err := p.foreign(p.applied()); err != nil {
 		return Plan{}, err
 	}
 	if last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
@@ -46,6 +46,15 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 		}
 	}
 	return p, p.checkSize(now)
+}
+
+// applied returns the marker of what was applied last, also where $LATEST lost it, or the
+// zero Marker if that was another config.
+func (p *Plan) applied() Marker {
+	if m, applied := p.Observed.applied(); applied && m.Config == p.Want.key() {
+		return m
+	}
+	return Marker{}
 }
 
 // foreign refuses to write over a variable that somebody else set. One that has the

@@ -358,6 +358,31 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Whoever edits a function by the aws command replaces all its variables, the marker
+// among them. What sealift owned is still known by the live version, if that is this
+// config's.
+func TestDecideWithoutMarker(t *testing.T) {
+	was := desired(revision1, config(func(c *v1alpha1.SealedConfig) { c.Spec.Environment["OLD"] = "x" }), nil)
+	want := desired(revision2, config(nil), nil)
+	obs := applied(was)
+	obs.Latest.Environment = map[string]string{"LOG_LEVEL": "trace", "OLD": "x", "DEBUG": "on"}
+	p, err := plan.Decide(want, obs, nil, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := p.Environment(obs.Latest.Environment, want.MarkerFor(strings.Repeat("b", 22), codeSHA, now))
+	delete(env, plan.MarkerVariable)
+	if diff := cmp.Diff(map[string]string{"LOG_LEVEL": "info", "DEBUG": "on"}, env); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+
+	obs.Live.Environment[plan.MarkerVariable] = strings.Replace(obs.Live.Environment[plan.MarkerVariable], "payments/hello", "payments/other", 1)
+	_, err = plan.Decide(want, obs, nil, now)
+	if err == nil || err.Error() != "the variable LOG_LEVEL of us-east-2/hello was set by somebody else, to another value (ForeignVariable)" {
+		t.Errorf("what another config owned: %v", err)
+	}
+}
+
 func TestDecideRefuses(t *testing.T) {
 	was := desired(revision1, config(nil), nil)
 	changed := func(c *v1alpha1.SealedConfig) { c.Spec.Environment["LOG_LEVEL"] = "debug" }

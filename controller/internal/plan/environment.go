@@ -20,7 +20,7 @@ func (p Plan) Environment(live map[string]string, m Marker) map[string]string {
 	if env == nil {
 		env = make(map[string]string, len(want)+1)
 	}
-	for _, key := range p.Observed.Marker().Owned {
+	for _, key := range p.applied().Owned {
 		delete(env, key)
 	}
 	maps.Copy(env, want)

@@ -63,6 +63,9 @@ func (o Observed) Applied() string {
 	return m.Revision
 }
 
+// applied returns the marker of what was applied last. Who edits a function by the aws
+// command replaces all variables: then the marker is gone from $LATEST, and what sealift
+// owns is still known by the version that the alias names.
 func (o Observed) applied() (Marker, bool) {
 	m, marked := o.Latest.marker()
 	if !marked && o.Live != nil {
