@@ -33,8 +33,7 @@ type probe struct {
 	functions *awslambda.Client
 }
 
-func newProbe(endpoint string) *probe {
-	cfg := localConfig(endpoint)
+func newProbe(cfg aws.Config) *probe {
 	return &probe{cfg: cfg, api: lambda.NewFromConfig(cfg), functions: awslambda.New(cfg, awslambda.Options{})}
 }
 

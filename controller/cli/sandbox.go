@@ -37,7 +37,7 @@ func (a *app) openSandbox(ctx context.Context, dir, listen, who string) (*sandbo
 	if err != nil {
 		return nil, err
 	}
-	return &sandbox{dir: dir, server: server, env: sandboxEnvironment(dir, server.url, who), probe: newProbe(server.url)}, nil
+	return &sandbox{dir: dir, server: server, env: sandboxEnvironment(dir, server.url, who), probe: newProbe(localConfig(server.url))}, nil
 }
 
 func (s *sandbox) close() error { return s.server.stop() }

@@ -76,7 +76,7 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 		Name: alias, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId),
 		Weighted: out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0,
 	}
-	live, err := c.configuration(ctx, function, obs.Alias.Version)
+	live, err := c.Configuration(ctx, function, obs.Alias.Version)
 	if err != nil {
 		return plan.Observed{}, err
 	}
@@ -84,8 +84,8 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 	return obs, nil
 }
 
-// configuration reads one version; "" is $LATEST.
-func (c *Client) configuration(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
+// Configuration reads one version, as it is at this moment; "" is $LATEST.
+func (c *Client) Configuration(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
 	input := &lambda.GetFunctionInput{FunctionName: &function}
 	if qualifier != "" {
 		input.Qualifier = &qualifier
@@ -109,7 +109,7 @@ func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 	conf := plan.Configuration{
 		ARN: aws.ToString(f.FunctionArn), Name: aws.ToString(f.FunctionName), Version: aws.ToString(f.Version),
 		RevisionID: aws.ToString(f.RevisionId), CodeSHA256: aws.ToString(f.CodeSha256),
-		PackageType: string(f.PackageType), KMSKeyARN: aws.ToString(f.KMSKeyArn),
+		PackageType: string(f.PackageType), Runtime: string(f.Runtime), Handler: aws.ToString(f.Handler), KMSKeyARN: aws.ToString(f.KMSKeyArn),
 		State: string(f.State), LastUpdateStatus: string(f.LastUpdateStatus),
 	}
 	for _, a := range f.Architectures {
@@ -136,7 +136,7 @@ func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		conf, err := c.configuration(patient, function, qualifier)
+		conf, err := c.Configuration(patient, function, qualifier)
 		if err != nil || isSettled(conf) {
 			return conf, err
 		}

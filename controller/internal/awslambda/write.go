@@ -99,7 +99,7 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 
 // unchanged reports whether $LATEST is still what conf says.
 func (c *Client) unchanged(ctx context.Context, conf plan.Configuration) bool {
-	now, err := c.configuration(ctx, conf.Name, "")
+	now, err := c.Configuration(ctx, conf.Name, "")
 	return err == nil && now.CodeSHA256 == conf.CodeSHA256 && now.RevisionID == conf.RevisionID
 }
 

@@ -18,6 +18,8 @@ type Configuration struct {
 	RevisionID       string // fences the next write; "" where the endpoint has none
 	CodeSHA256       string // base64 of the SHA-256 of the package
 	PackageType      string // Zip or Image
+	Runtime          string // as nodejs22.x; "" for an Image
+	Handler          string
 	Architectures    []string
 	KMSKeyARN        string // customer managed key of the environment, or ""
 	SourceKMSKeyARN  string // customer managed key of the package, or ""

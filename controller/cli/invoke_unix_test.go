@@ -1,0 +1,197 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/controller/internal/localaws"
+	"sealift.dev/sealift/controller/internal/localaws/runtime"
+)
+
+// echo is a function that answers its event, the start of its bundle and two of its
+// variables; the event "fail" it answers with an error, and bid as a wrapped handler does.
+const echo = `#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+echo "hello from the log"
+while :; do
+  event=$(curl -sS -D "$TMPDIR/headers" "$api/next") || exit 1
+  id=$(tr -d '\r' <"$TMPDIR/headers" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
+  bundle=$(cut -c 1-8 sealed-config.jwe)
+  case $event in
+  '"fail"') curl -sS -o /dev/null -d '{"errorMessage":"no","errorType":"Refused"}' "$api/$id/error" ;;
+  *canary*) curl -sS -o /dev/null -d "{\"sealift.dev/canary\":{\"bid\":\"$(cat bid 2>/dev/null)\"}}" "$api/$id/response" ;;
+  *) curl -sS -o /dev/null -d "{\"event\":$event,\"bundle\":\"$bundle\",\"level\":\"$LOG_LEVEL\",\"foreign\":\"$FOREIGN\"}" "$api/$id/response" ;;
+  esac
+done
+`
+
+// runSite is a site on a local AWS that runs functions.
+func runSite(t *testing.T) (site, *localaws.Server, *lambda.Client) {
+	t.Helper()
+	need(t, "aws", "curl")
+	runtimes := runtime.New(runtime.Options{Dir: t.TempDir()})
+	server, err := localaws.Open(localaws.Options{Settle: time.Millisecond, Invoker: runtimes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	t.Cleanup(func() { web.Close(); _ = errors.Join(runtimes.Close(), server.Close()) })
+	s := newSite(t, web.URL)
+	s.env = append(s.env, "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir())
+	api := lambda.New(lambda.Options{Region: "us-east-2", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")})
+	return s, server, api
+}
+
+func TestInvoke(t *testing.T) {
+	s, _, api := runSite(t)
+	if err := create(api, "hello", map[string]string{"FOREIGN": "kept"}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle()
+	s.write("functions/hello/bootstrap", echo)
+	s.run(0, "", "git commit -qam echo")
+	s.run(0, "", "sealift apply")
+	got := s.run(0, "", "sealift invoke hello:live --payload", `{"a": 1}`)
+	if want := `{"event":{"a": 1},"bundle":"eyJhbGci","level":"","foreign":"kept"}` + "\n"; got != want {
+		t.Errorf("got %s want %s", got, want)
+	}
+	if got := s.run(0, "[1, 2]", "sealift invoke hello:1 --payload -"); !strings.HasPrefix(got, `{"event":[1, 2],`) {
+		t.Error(got)
+	}
+	if got := s.run(0, "", "sealift invoke hello:live --log"); !strings.Contains(got, "log: START RequestId: ") {
+		t.Error(got)
+	}
+	got = s.run(2, "", "sealift invoke hello:live --payload", `"fail"`)
+	for _, want := range []string{`{"errorMessage":"no","errorType":"Refused"}` + "\n", "sealift: hello:live failed (", "hint: see its log with --log\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	for line, want := range map[string]string{
+		"sealift invoke gone":               "sealift: lambda Invoke of gone in us-east-2: no such function\n",
+		"sealift invoke he/llo":             "sealift: \"he/llo\": not the name of a function, or NAME:QUALIFIER\n",
+		"sealift invoke hello --payload {":  "sealift: the payload is not JSON\n",
+		"sealift invoke hello manifests":    "sealift: PATH goes with --local\n",
+		"sealift invoke hello --runtime x":  "sealift: --runtime, --handler and --sealing-key go with --local\n",
+		"sealift invoke --local hello:live": "sealift: --local has no versions and aliases: give the name alone\n",
+	} {
+		if got := s.run(2, "", line); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+}
+
+// The canary is answered by the bundle that was applied, or else it fails.
+func TestInvokeCanary(t *testing.T) {
+	s, _, api := runSite(t)
+	if err := create(api, "hello", nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.run(2, "", "sealift invoke hello --canary"); !strings.HasPrefix(got, "sealift: hello was never applied: it has no marker\n") {
+		t.Error(got)
+	}
+	s.settle()
+	s.write("functions/hello/bootstrap", echo)
+	s.run(0, "", "git commit -qam echo")
+	s.run(0, "", "sealift apply")
+	if got := s.run(2, "", "sealift invoke hello:live --canary"); !strings.HasPrefix(got, "sealift: the function did not answer the canary: its handler is not wrapped by the reader\n") {
+		t.Error(got)
+	}
+	answer := func(bid string) {
+		t.Helper()
+		code := zipOf(t, fstest.MapFS{"bootstrap": {Data: []byte(echo), Mode: 0o755}, "bid": {Data: []byte(bid)}})
+		if _, err := api.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: aws.String("hello"), ZipFile: code}); err != nil {
+			t.Fatal(err)
+		}
+		if err := updated(api, "hello"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer("another")
+	if got := s.run(2, "", "sealift invoke hello --canary"); !strings.HasPrefix(got, "sealift: the function opens the bundle another, and ") {
+		t.Error(got)
+	}
+	out, err := api.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("hello")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bid := regexp.MustCompile(`^1\.([^.]+)\.`).FindStringSubmatch(out.Environment.Variables["SEALIFT_MARKER"])[1]
+	answer(bid)
+	if got := s.run(0, "", "sealift invoke hello --canary"); got != "version $LATEST opens the bundle "+bid+", as applied\n" {
+		t.Error(got)
+	}
+}
+
+// What is tried is the work tree, and what is deployed stays as it is.
+func TestInvokeLocal(t *testing.T) {
+	s, server, api := runSite(t)
+	err := func() error {
+		_, err := api.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+			FunctionName: aws.String("hello"), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Role: aws.String("arn:aws:iam::000000000000:role/r"),
+			Code: &types.FunctionCode{ZipFile: zipOf(t, fstest.MapFS{"bootstrap": {Data: []byte(echo), Mode: 0o755}})}, Environment: &types.Environment{Variables: map[string]string{"FOREIGN": "kept", "LOG_LEVEL": "deployed"}},
+		})
+		return err
+	}()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.settle()
+	s.write("functions/hello/bootstrap", echo)
+	text, err := os.ReadFile(s.dir + "/manifests/hello.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("manifests/hello.yaml", string(text)+"  environment: {LOG_LEVEL: tried}\n")
+	before := len(server.Calls())
+	got := s.run(0, "", "sealift invoke --local hello manifests --payload", `"x"`)
+	if want := `{"event":"x","bundle":"eyJhbGci","level":"tried","foreign":"kept"}` + "\n"; !strings.HasSuffix(got, want) {
+		t.Errorf("got %s want %s", got, want)
+	}
+	var made []string
+	for _, c := range server.Calls()[before:] {
+		made = append(made, c.Operation)
+	}
+	if want := "GetFunction Decrypt"; strings.Join(made, " ") != want {
+		t.Errorf("calls to AWS: %q, want %q", made, want)
+	}
+	if got := s.run(0, "", "sealift invoke --local hello --runtime provided.al2023 --handler bootstrap"); !strings.Contains(got, `"level":"tried","foreign":""`) {
+		t.Error(got)
+	}
+	s.write("manifests/hello.yaml", string(regexp.MustCompile(`(?m)^  package:.*\n(    .*\n)*`).ReplaceAll(text, nil)))
+	if got := s.run(0, "", "sealift invoke --local hello"); !strings.Contains(got, `"bundle":"eyJhbGci","level":"deployed","foreign":"kept"`) {
+		t.Errorf("a package that is patched: %s", got)
+	}
+	if got := s.run(2, "", "sealift invoke --local other"); !strings.HasPrefix(got, "sealift: no SealedConfig of the function other in .\n") {
+		t.Error(got)
+	}
+	for _, text := range []string{got, s.run(0, "", "git status --porcelain --ignored")} {
+		if strings.Contains(text, "site-canary") {
+			t.Error("a value is in the output")
+		}
+	}
+}
+
+func zipOf(t *testing.T, files fstest.MapFS) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	if err := errors.Join(w.AddFS(files), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/spf13/pflag"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/awskms"
+	"sealift.dev/sealift/controller/internal/awslambda"
+	"sealift.dev/sealift/controller/internal/gitsource"
+	"sealift.dev/sealift/controller/internal/plan"
+)
+
+// trialFlags say what a function is that runs here for a trial.
+type trialFlags struct {
+	runtime     string
+	handler     string
+	sealingKeys []string
+}
+
+func (f *trialFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.runtime, "runtime", "", "with --local: Lambda's `name` of the runtime, as nodejs22.x")
+	flags.StringVar(&f.handler, "handler", "", "with --local: the `handler`, as index.handler")
+	flags.StringArrayVar(&f.sealingKeys, "sealing-key", nil, "with --local: `ARN` of a key to unseal with; may be given again")
+}
+
+func (f *trialFlags) given() bool {
+	return f.runtime != "" || f.handler != "" || len(f.sealingKeys) > 0
+}
+
+func (f *trialFlags) check() error {
+	if (f.runtime == "") != (f.handler == "") {
+		return errors.New("--runtime and --handler go together")
+	}
+	return nil
+}
+
+// trial is one config of the work tree on a local AWS of its own.
+type trial struct {
+	*app
+	target  controller.Target
+	trusted []string // ARNs of the keys to unseal with
+	server  *localServer
+	probe   *probe
+}
+
+// invokeLocal calls a function as the work tree would make it, and returns the id of the
+// bundle that it was given.
+func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths []string, payload []byte) (_ awslambda.Answer, bundle string, err error) {
+	s, err := openLocal(ctx, paths, func(repo *gitsource.Repository) (*gitsource.Commit, error) { return repo.WorkTree(ctx) })
+	if err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	defer s.close()
+	t := trial{app: a}
+	if t.target, err = a.targetNamed(ctx, s, name); err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	if t.trusted = f.sealingKeys; len(t.trusted) == 0 {
+		root, err := s.commit.Sub(ctx, ".")
+		if err != nil {
+			return awslambda.Answer{}, "", err
+		}
+		settings, _, err := controller.FindSettings(root, path.Dir(t.target.File))
+		if err != nil {
+			return awslambda.Answer{}, "", err
+		}
+		t.trusted = settings.ARNs()
+	}
+	function, err := a.original(ctx, f, t.target)
+	if err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	if t.server, err = a.startLocalAWS(ctx, "127.0.0.1:0", ""); err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	defer func() { err = errors.Join(err, t.server.stop()) }()
+	cfg := localConfig(t.server.url)
+	cfg.Region = t.target.Region()
+	t.probe = newProbe(cfg)
+	if err := t.deliver(ctx, function); err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	conf, err := t.probe.functions.Configuration(ctx, name, "")
+	if err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	marker, err := plan.ParseMarker(conf.Environment[plan.MarkerVariable])
+	if err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	answer, err := t.probe.functions.Invoke(ctx, name, "", payload)
+	return answer, marker.BundleID, err
+}
+
+// targetNamed returns the config of a function.
+func (a *app) targetNamed(ctx context.Context, s *source, function string) (controller.Target, error) {
+	targets, err := a.loadSome(ctx, s)
+	if err != nil {
+		return controller.Target{}, err
+	}
+	i := slices.IndexFunc(targets, func(t controller.Target) bool { return t.Config.Spec.Function.Name == function })
+	if i < 0 {
+		return controller.Target{}, hint(fmt.Errorf("no SealedConfig of the function %s in %s", function, strings.Join(s.paths, ", ")), "name the folder of its manifest")
+	}
+	return targets[i], nil
+}
+
+// original returns the function that is tried: as it is deployed, or as the flags say.
+func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (*lambda.CreateFunctionInput, error) {
+	spec := t.Config.Spec
+	input := &lambda.CreateFunctionInput{
+		FunctionName: &spec.Function.Name, Runtime: types.Runtime(f.runtime), Handler: &f.handler, Timeout: aws.Int32(30),
+		Role: aws.String("arn:aws:iam::000000000000:role/trial"), Environment: &types.Environment{Variables: map[string]string{}},
+	}
+	if f.runtime != "" && spec.Package != nil {
+		code, err := placeholder()
+		input.Code = &types.FunctionCode{ZipFile: code}
+		return input, err
+	}
+	cfg, err := a.awsConfig(ctx, t.Region())
+	if err != nil {
+		return nil, err
+	}
+	deployed := awslambda.New(cfg, awslambda.Options{Unfenced: true}) // nothing is written
+	conf, err := deployed.Configuration(ctx, spec.Function.Name, "")
+	if err != nil {
+		return nil, hint(err, "with --runtime and --handler a function with spec.package needs not be deployed")
+	}
+	if conf.PackageType == "Image" {
+		return nil, fmt.Errorf("%s is a container image, which does not run here", spec.Function.Name)
+	}
+	if f.runtime == "" {
+		input.Runtime, input.Handler = types.Runtime(conf.Runtime), &conf.Handler
+	}
+	code, err := placeholder()
+	if spec.Package == nil {
+		code, err = deployed.Package(ctx, conf)
+	}
+	input.Code = &types.FunctionCode{ZipFile: code}
+	maps.Copy(input.Environment.Variables, conf.Environment)
+	// What sealift owns of them is written anew.
+	maps.DeleteFunc(input.Environment.Variables, func(key, _ string) bool {
+		_, owned := spec.Environment[key]
+		return owned || strings.HasPrefix(key, "SEALIFT_")
+	})
+	return input, err
+}
+
+// placeholder is a package that is replaced.
+func placeholder() ([]byte, error) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	_, err := w.Create("placeholder")
+	err = errors.Join(err, w.Close())
+	return b.Bytes(), err
+}
+
+// deliver makes the function on local AWS and applies the config to it: by the same path
+// as on AWS, but that the bundle's key is one of local AWS.
+func (t *trial) deliver(ctx context.Context, function *lambda.CreateFunctionInput) error {
+	key, _, err := awskms.New(t.probe.cfg).EnsureKey(ctx, awskms.Spec{Alias: "alias/sealift-trial"})
+	if err != nil {
+		return err
+	}
+	if _, err := t.probe.api.CreateFunction(ctx, function); err != nil {
+		return fmt.Errorf("make the function on local AWS: %w", err)
+	}
+	cfg, err := t.awsConfig(ctx, t.target.Region())
+	if err != nil {
+		return err
+	}
+	config := *t.target.Config
+	config.Spec.Bundle.KMSKey = key.ARN
+	config.Spec.Function.Account, config.Spec.Function.Alias, config.Spec.Suspend = "", "", false
+	target := t.target
+	target.Config, target.Revision = &config, strings.Repeat("0", 40)
+	functions := t.probe.functions
+	r := controller.New(controller.Options{
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Keys: trialKeys{awskms.New(cfg), awskms.New(t.probe.cfg)},
+		Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
+	})
+	_, err = r.Apply(ctx, target, t.trusted)
+	return err
+}
+
+// trialKeys unseals with AWS, and draws data keys on local AWS.
+type trialKeys struct{ aws, local *awskms.Client }
+
+func (k trialKeys) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error) {
+	return k.aws.Decrypt(ctx, v)
+}
+
+func (k trialKeys) GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error) {
+	return k.local.GenerateDataKey(ctx, region, keyID, encryptionContext)
+}
+
+// forgetful remembers no upload.
+type forgetful struct{}
+
+func (forgetful) Last(string) *plan.Marker           { return nil }
+func (forgetful) Remember(string, plan.Marker) error { return nil }
