@@ -68,6 +68,9 @@ func TestDay(t *testing.T) {
 		}
 		d.compare()
 		d.converged()
+		if !strings.Contains(d.log.String(), `msg=applying config=payments/f23 reason="changed since sealift applied it: marker"`) {
+			f.t.Error("the log does not say that a marker was deleted")
+		}
 		if strings.Contains(d.log.String(), canary) || strings.Contains(d.table.String(), canary) {
 			f.t.Error("a value is in the log or in the changes")
 		}

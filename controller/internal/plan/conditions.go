@@ -115,11 +115,9 @@ func (p Plan) drift() []string {
 	latest := p.Observed.Latest
 	m, marked := latest.marker()
 	switch {
-	case p.Carried != nil:
-		return nil
 	case !marked && p.markerLost():
 		return []string{"marker"}
-	case !marked:
+	case !marked, p.Carried != nil:
 		return nil
 	}
 	var drift []string
