@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ type followed struct {
 	status ConfigStatus
 	fault  error  // why the manifest at the branch's head can't be used, or nil
 	logged string // what was logged last of its state
+	ill    bool   // whether that was something wrong
 }
 
 var errNotLookedAt = errors.New("its function was not looked at yet")
@@ -94,12 +96,7 @@ func (o *Operator) target(key string) (Target, bool) {
 // take follows the configs of a set from now on, and returns the keys of those that a
 // pass is to look at. A config whose manifest is a fault stays as it was. o.mu is held.
 func (o *Operator) take(ctx context.Context, set Set) []string {
-	o.faults = set.Faults
-	faults := make(map[string]error, len(set.Faults))
-	for _, fault := range set.Faults {
-		faults[fault.File] = fault.Err
-		o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
-	}
+	faults := o.takeFaults(ctx, set.Faults)
 	var changed []string
 	present := make(map[string]bool, len(set.Targets))
 	for _, t := range set.Targets {
@@ -113,6 +110,9 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 		if !known || f.fault != nil || !t.Same(f.target) {
 			changed = append(changed, key)
 		}
+		if f.fault != nil {
+			o.o.Log.InfoContext(ctx, "manifest used again", "config", key, "file", t.File)
+		}
 		f.target, f.fault = t, nil
 	}
 	for key, f := range o.configs {
@@ -124,9 +124,27 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 			delete(o.configs, key)
 			continue
 		}
-		f.refuse(o.o.Now())
+		f.status.refuse(f.fault, o.o.Now())
 	}
 	return changed
+}
+
+// takeFaults replaces the faults, logs those that are new, and returns all by file. o.mu
+// is held.
+func (o *Operator) takeFaults(ctx context.Context, now []Fault) map[string]error {
+	known := make(map[string]string, len(o.faults))
+	for _, fault := range o.faults {
+		known[fault.File] = fault.Err.Error()
+	}
+	o.faults = now
+	faults := make(map[string]error, len(now))
+	for _, fault := range now {
+		faults[fault.File] = fault.Err
+		if known[fault.File] != fault.Err.Error() {
+			o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
+		}
+	}
+	return faults
 }
 
 // note keeps and logs what came of a pass.
@@ -151,11 +169,11 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	if err == nil && !result.Held {
 		next.LastReason = cmp.Or(result.Plan.BundleReason, next.LastReason)
 	}
-	f.replace(next, result.Plan.Observed.Latest.ARN != "")
+	f.log(ctx, o.o.Log, next, err)
 	if f.fault != nil {
-		f.refuse(now)
+		next.refuse(f.fault, now) // before it is compared with what was: it stays refused
 	}
-	f.log(ctx, o, err)
+	f.replace(next, result.Plan.Observed.Latest.ARN != "")
 }
 
 // replace puts next in the place of the status. A condition that stays what it is keeps
@@ -175,34 +193,36 @@ func (f *followed) replace(next ConfigStatus, observed bool) {
 	f.status = next
 }
 
-// refuse has the conditions say that the manifest can't be used.
-func (f *followed) refuse(now time.Time) {
+// refuse has the conditions say that the manifest can't be used, and why.
+func (s *ConfigStatus) refuse(fault error, now time.Time) {
 	for kind, status := range map[string]metav1.ConditionStatus{plan.ConditionReady: metav1.ConditionFalse, plan.ConditionStalled: metav1.ConditionTrue} {
-		meta.SetStatusCondition(&f.status.Status.Conditions, metav1.Condition{
-			Type: kind, Status: status, Reason: plan.ReasonInvalid, Message: f.fault.Error(), LastTransitionTime: metav1.NewTime(now.UTC().Truncate(time.Second)),
+		meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{
+			Type: kind, Status: status, Reason: plan.ReasonInvalid, Message: fault.Error(), LastTransitionTime: metav1.NewTime(now.UTC().Truncate(time.Second)),
 		})
 	}
 }
 
-// log says what became of a config, once for each thing that becomes of it.
-func (f *followed) log(ctx context.Context, o *Operator, err error) {
-	ready := f.status.Condition(plan.ConditionReady)
+// log says what a pass found, once for each thing that becomes of a config. What is wrong
+// with its manifest is no part of that.
+func (f *followed) log(ctx context.Context, log *slog.Logger, found ConfigStatus, err error) {
+	ready := found.Condition(plan.ConditionReady)
 	state := ready.Reason + " " + ready.Message
 	if state == f.logged {
 		return
 	}
-	first := f.logged == ""
-	f.logged = state
-	key := f.status.Config
+	first, wasIll := f.logged == "", f.ill
+	f.logged, f.ill = state, err != nil || found.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue
 	switch {
 	case err != nil && plan.ClassOf(err) == plan.Transient:
-		o.o.Log.WarnContext(ctx, "pass failed, trying again", append([]any{"config", key}, because(err)...)...)
+		log.WarnContext(ctx, "pass failed, trying again", append([]any{"config", found.Config}, because(err)...)...)
 	case err != nil:
-		o.o.Log.ErrorContext(ctx, "pass failed", append([]any{"config", key, "reason", ready.Reason}, because(err)...)...)
-	case f.status.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue:
-		o.o.Log.WarnContext(ctx, "drift, left as it is", "config", key, "drift", ready.Message)
-	case !first:
-		o.o.Log.InfoContext(ctx, "config is well again", "config", key, "reason", ready.Reason)
+		log.ErrorContext(ctx, "pass failed", append([]any{"config", found.Config, "reason", ready.Reason}, because(err)...)...)
+	case f.ill:
+		log.WarnContext(ctx, "drift, left as it is", "config", found.Config, "drift", ready.Message)
+	case ready.Reason == plan.ReasonSuspended && !first:
+		log.InfoContext(ctx, "config suspended; the function keeps what it has", "config", found.Config)
+	case wasIll:
+		log.InfoContext(ctx, "config is well again", "config", found.Config, "reason", ready.Reason)
 	}
 }
 

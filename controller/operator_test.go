@@ -364,10 +364,19 @@ func TestOperatorKeepsLastGood(t *testing.T) {
 		if _, _, env := op.live("f01"); env["LOG_LEVEL"] != "debug" {
 			t.Errorf("f01 was held up: %v", env)
 		}
+		since := op.operator.Status().Configs[0].Condition(plan.ConditionReady).LastTransitionTime
 		op.edit("f00", func(env map[string]string) { env["LOG_LEVEL"] = "trace" })
 		after(6 * time.Minute)
 		if _, _, env := op.live("f00"); env["LOG_LEVEL"] != "info" || op.said("f00") != refused {
 			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f00"))
+		}
+		for _, kind := range []string{plan.ConditionReady, plan.ConditionStalled} {
+			if c := op.operator.Status().Configs[0].Condition(kind); !c.LastTransitionTime.Equal(&since) {
+				t.Errorf("%s is %s since %s, which it was at %s", kind, c.Status, c.LastTransitionTime, since)
+			}
+		}
+		if strings.Contains(op.log.String(), "well again") {
+			t.Errorf("a config whose manifest is refused is called well:\n%s", &op.log)
 		}
 		thief := manifest{name: "thief", function: "f01", kmsKey: "alias/sealift-bundle", env: map[string]string{"LOG_LEVEL": "stolen"}}
 		op.push("code 1", list[0], list[1], thief)
@@ -380,6 +389,73 @@ func TestOperatorKeepsLastGood(t *testing.T) {
 		after(6 * time.Minute)
 		if _, _, env := op.live("f01"); env["LOG_LEVEL"] != "info" || op.said("f01") != well {
 			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f01"))
+		}
+	})
+}
+
+// What is wrong with a manifest is logged when it comes up and when it is over, and not
+// with each commit of others.
+func TestOperatorLogsFaultsOnce(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		list := op.configs(2)
+		broken := list[0]
+		broken.more = "  suspend: maybe\n"
+		op.push("code 1", list...)
+		op.start()
+		after(time.Minute)
+		for i := range 3 {
+			op.push("code 1", broken, list[1].with("N1", fmt.Sprint(i)))
+			after(time.Minute)
+		}
+		const refused, used = `msg="manifest not used; what was applied before stays" file=manifests/f00.yaml`, `msg="manifest used again" config=payments/f00 file=manifests/f00.yaml`
+		logged := func() [2]int {
+			return [2]int{strings.Count(op.log.String(), refused), strings.Count(op.log.String(), used)}
+		}
+		if got := logged(); got != [2]int{1, 0} {
+			t.Errorf("logged %v:\n%s", got, &op.log)
+		}
+		broken.more = "  suspend: perhaps\n  typo: true\n"
+		op.push("code 1", broken, list[1])
+		after(time.Minute)
+		if got := logged(); got != [2]int{2, 0} {
+			t.Errorf("another fault: logged %v:\n%s", got, &op.log)
+		}
+		op.push("code 1", list...)
+		after(time.Minute)
+		op.push("code 1", broken, list[1])
+		after(time.Minute)
+		if got := logged(); got != [2]int{3, 1} || op.said("f01") != well {
+			t.Errorf("mended and broken again: logged %v:\n%s", got, &op.log)
+		}
+	})
+}
+
+// A config that is suspended is not called well, and one that was never ill not well again.
+func TestOperatorLogsSuspension(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		m := op.configs(1)[0]
+		suspended := m
+		suspended.more = "  suspend: true\n"
+		op.push("code 1", m)
+		op.start()
+		for range 2 {
+			after(time.Minute)
+			op.push("code 1", suspended)
+			after(time.Minute)
+			op.push("code 1", m)
+		}
+		after(time.Minute)
+		if n := strings.Count(op.log.String(), `msg="config suspended; the function keeps what it has" config=payments/f00`); n != 2 || op.said("f00") != well {
+			t.Errorf("logged %d times, %s:\n%s", n, op.said("f00"), &op.log)
+		}
+		if strings.Contains(op.log.String(), "well again") {
+			t.Errorf("called well again:\n%s", &op.log)
 		}
 	})
 }
