@@ -196,7 +196,8 @@ func (o *Operator) pass(ctx context.Context, t Target) error {
 	return err
 }
 
-func (o *Operator) reconcile(ctx context.Context, t Target) (Result, error) {
+func (o *Operator) reconcile(ctx context.Context, t Target) (_ Result, err error) {
+	defer catch(&err)
 	r, err := o.o.Reconciler(ctx, t.Region())
 	if err != nil {
 		return Result{}, err
@@ -226,7 +227,8 @@ func (o *Operator) look(ctx context.Context) ([]string, error) {
 }
 
 // survey returns the branch's revision, and what it holds if it was not seen before.
-func (o *Operator) survey(ctx context.Context) (string, Set, error) {
+func (o *Operator) survey(ctx context.Context) (_ string, _ Set, err error) {
+	defer catch(&err)
 	commit, err := o.o.Branch.Head(ctx)
 	if err != nil {
 		return "", Set{}, err

@@ -35,6 +35,9 @@ type operated struct {
 	passes []controller.Pass
 	looks  []plan.Class
 
+	panics     atomic.Int32 // how many passes are still to panic
+	lookPanics atomic.Bool
+
 	stop, interrupt context.CancelFunc
 	ended           chan struct{}
 }
@@ -42,6 +45,10 @@ type operated struct {
 func (op *operated) Head(context.Context) (controller.Commit, error) {
 	op.state.Lock()
 	defer op.state.Unlock()
+	if op.lookPanics.Load() {
+		var none []string
+		_ = none[len(op.passes)]
+	}
 	return op.head, op.down
 }
 
@@ -91,7 +98,12 @@ func newOperation(f *fixture) *operated {
 func (op *operated) newOperator() *controller.Operator {
 	return controller.NewOperator(controller.OperatorOptions{
 		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}},
-		Reconciler:  func(context.Context, string) (*controller.Reconciler, error) { return op.r, nil },
+		Reconciler: func(context.Context, string) (*controller.Reconciler, error) {
+			if op.panics.Add(-1) >= 0 {
+				panic(canary)
+			}
+			return op.r, nil
+		},
 		SealingKeys: op.trusted, Interval: time.Minute, Workers: workers, Recorder: op, Now: time.Now,
 		Log: op.logger,
 	})
@@ -342,6 +354,48 @@ func TestOperatorFailures(t *testing.T) {
 }
 
 const lastRetry = 5 * time.Minute
+
+// A panic is the failure of one pass or of one look. Its own text is not told.
+func TestOperatorPanics(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		list := op.configs(3)
+		op.push("code 1", list...)
+		op.panics.Store(1)
+		op.start()
+		after(4 * time.Second)
+		var ill []string
+		for _, m := range list {
+			if got := op.said(m.name); strings.Contains(got, "internal error: panic with a string in controller_test.(*operated).newOperator.func1 (operator_test.go:") {
+				ill = append(ill, got)
+			}
+		}
+		if len(ill) != 1 || !strings.HasPrefix(ill[0], "Ready=Unknown") {
+			t.Errorf("ill: %v\n%s", ill, &op.log)
+		}
+		if !strings.Contains(op.log.String(), "controller.(*Operator).work (operator.go:") || strings.Contains(op.log.String(), canary) {
+			t.Errorf("the log has no stack, or the panic's text:\n%s", &op.log)
+		}
+		op.lookPanics.Store(true)
+		after(time.Minute)
+		for _, m := range list {
+			if got := op.said(m.name); got != well {
+				t.Errorf("%s: %s", m.name, got)
+			}
+		}
+		if err := op.operator.Ready(); err == nil || !strings.HasPrefix(err.Error(), "internal error: runtime error: index out of range [4] with length 0 in controller_test.(*operated).Head (") {
+			t.Errorf("Ready() = %v", err)
+		}
+		op.lookPanics.Store(false)
+		op.push("code 1", list[1:]...)
+		after(time.Minute)
+		if got := op.said("f00"); got != "not followed" || op.operator.Ready() != nil {
+			t.Errorf("%s, %v", got, op.operator.Ready())
+		}
+	})
+}
 
 // A manifest that breaks leaves its config at the last good revision, which is kept up.
 func TestOperatorKeepsLastGood(t *testing.T) {
