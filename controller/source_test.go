@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -226,5 +227,11 @@ func TestSame(t *testing.T) {
 		if got := one(files).Same(one(base)); got != test.same {
 			t.Errorf("%s changed: Same() = %t", test.name, got)
 		}
+	}
+	lacking := map[string]string{".sealift.yaml": base[".sealift.yaml"], "m/a.yaml": named("a", "../functions/hello", "../functions/gone")}
+	found := maps.Clone(lacking)
+	found["functions/gone/bootstrap"] = "code"
+	if !one(lacking).Same(one(lacking)) || one(found).Same(one(lacking)) || one(lacking).Same(one(found)) {
+		t.Error("a package that is not there is not the same as one that still is not, or is the same as one that is")
 	}
 }

@@ -3,6 +3,7 @@ package controller
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -126,11 +127,13 @@ func (t Target) previous(ctx context.Context, revision string) *v1alpha1.SealedC
 	return file.Config
 }
 
-// Same reports whether t and other, at its own revision, want the same.
+// Same reports whether t and other, at its own revision, want the same. A package that
+// is in neither commit is the same: what is wrong with it is known already.
 func (t Target) Same(other Target) bool {
 	code, err := t.code()
 	otherCode, otherErr := other.code()
-	return err == nil && otherErr == nil && code == otherCode && t.region == other.region &&
+	missing := errors.Is(err, fs.ErrNotExist) && errors.Is(otherErr, fs.ErrNotExist)
+	return (missing || err == nil && otherErr == nil && code == otherCode) && t.region == other.region &&
 		reflect.DeepEqual(t.Config, other.Config)
 }
 
