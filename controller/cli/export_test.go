@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"io/fs"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -131,4 +133,9 @@ func Sweep(folders ...string) (int, error) {
 	places := memoryPlaces(folders)
 	defer closePlaces(places)
 	return sweep(places)
+}
+
+// ServeOn serves on listener while work is done, as run does.
+func ServeOn(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, work func(context.Context) error) error {
+	return serveOn(ctx, listener, handler, log, work)
 }

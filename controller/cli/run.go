@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -136,7 +137,7 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	passes, interrupted := a.untilSecondSignal(ctx)
 	defer interrupted()
 	if !f.once {
-		return a.serveWhile(ctx, f.metricsAddr, server.HandlerOptions{Operator: operator, Metrics: metrics, Log: a.log}, func(addr string) error {
+		return a.serveWhile(ctx, f.metricsAddr, server.HandlerOptions{Operator: operator, Metrics: metrics, Log: a.log}, func(ctx context.Context, addr string) error {
 			if f.began != nil {
 				f.began(addr)
 			}
@@ -197,19 +198,35 @@ func (b branch) Commit(ctx context.Context, revision string) (controller.Commit,
 }
 
 // serveWhile serves o on addr while work is done, and nothing for "". work is told where.
-func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptions, work func(addr string) error) error {
+func (a *app) serveWhile(ctx context.Context, addr string, o server.HandlerOptions, work func(ctx context.Context, addr string) error) error {
 	if addr == "" {
-		return work("")
+		return work(ctx, "")
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return hint(fmt.Errorf("--metrics-addr: %w", err), "give a free HOST:PORT of this machine, as 127.0.0.1:8080")
 	}
 	a.log.InfoContext(ctx, "serving", "address", listener.Addr().String())
+	return serveOn(ctx, listener, server.Handler(o), a.log, work)
+}
+
+// serveOn serves on listener while work is done. Where serving fails, the context that
+// work has ends: what nobody can watch any more is to be started again.
+func serveOn(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, work func(ctx context.Context, addr string) error) error {
 	serving, end := context.WithCancel(context.WithoutCancel(ctx)) // work goes on after ctx, and is to be seen
+	defer end()
+	working, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(serving, listener, server.Handler(o), a.log) }()
-	err = work(listener.Addr().String())
+	go func() {
+		err := server.Serve(serving, listener, handler, log)
+		if err != nil {
+			log.ErrorContext(ctx, "serving failed; ending when the passes in hand are done", "error", err)
+		}
+		giveUp()
+		served <- err
+	}()
+	err := work(working, listener.Addr().String())
 	end()
 	return errors.Join(err, <-served)
 }
