@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -71,56 +72,97 @@ func (c *packCopy) close() error {
 	return err
 }
 
-// install takes in the pack that fill writes, once it is checked from end to end and indexed. The function that it
-// returns takes it out again. After an error the copy is as it was.
-func (c *packCopy) install(ctx context.Context, max Limits, fill func(io.Writer) error) (undo func() error, err error) {
+// count returns how many packs there are.
+func (c *packCopy) count() (int, error) {
+	entries, err := os.ReadDir(c.packs())
+	n := 0
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), ".idx") {
+			n++
+		}
+	}
+	return n, err
+}
+
+// install takes in the pack that fill writes, once it is checked from end to end and indexed. After an error the copy is
+// as it was.
+func (c *packCopy) install(ctx context.Context, max Limits, fill func(io.Writer) error) (arrival, error) {
 	f, err := os.CreateTemp(c.dir, "incoming-*.pack")
 	if err != nil {
-		return nil, fmt.Errorf("write the pack: %w", reasonOf(err))
+		return arrival{}, fmt.Errorf("write the pack: %w", reasonOf(err))
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
 	if err := fill(f); err != nil {
-		return nil, err
+		return arrival{}, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return arrival{}, err
 	}
 	if err := checkPack(ctx, f, info.Size(), max); err != nil {
-		return nil, err
+		return arrival{}, err
 	}
 	index, err := indexPack(ctx, f)
 	if err != nil {
-		return nil, err
+		return arrival{}, err
 	}
 	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("write the pack: %w", reasonOf(err))
+		return arrival{}, fmt.Errorf("write the pack: %w", reasonOf(err))
 	}
 	return c.adopt(ctx, f.Name(), index)
 }
 
+// arrival is a pack that was taken in.
+type arrival struct {
+	to    *packCopy
+	name  string // without its ending
+	known bool   // it brought nothing new, and others may rest on it
+}
+
 // adopt moves a pack in and writes its index, which makes it count.
-func (c *packCopy) adopt(ctx context.Context, file string, index *idxfile.MemoryIndex) (func() error, error) {
-	name := fmt.Sprintf("pack-%x", index.PackfileChecksum)
-	pack, idx := filepath.Join(c.packs(), name+".pack"), filepath.Join(c.packs(), name+".idx")
-	if _, err := os.Stat(idx); err == nil { // it brings nothing new, and others may rest on it
-		return func() error { return nil }, nil
+func (c *packCopy) adopt(ctx context.Context, file string, index *idxfile.MemoryIndex) (arrival, error) {
+	a := arrival{to: c, name: fmt.Sprintf("pack-%x", index.PackfileChecksum)}
+	if _, err := os.Stat(a.file(".idx")); err == nil {
+		a.known = true
+		return a, nil
 	}
-	undo := func() error {
-		return errors.Join(os.RemoveAll(idx), os.RemoveAll(pack), c.refresh(ctx))
-	}
-	err := os.Rename(file, pack)
+	err := os.Rename(file, a.file(".pack"))
 	if err == nil {
-		err = writeIndex(idx, index)
+		err = writeIndex(a.file(".idx"), index)
 	}
 	if err == nil {
 		err = c.refresh(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, undo())
+		return arrival{}, errors.Join(err, a.undo(ctx))
 	}
-	return undo, nil
+	return a, nil
+}
+
+func (a arrival) file(ending string) string { return filepath.Join(a.to.packs(), a.name+ending) }
+
+// undo takes the pack out again, also when ctx has ended: the copy would count on it otherwise.
+func (a arrival) undo(ctx context.Context) error {
+	if a.known {
+		return nil
+	}
+	return a.to.change(context.WithoutCancel(ctx), func() error {
+		return errors.Join(os.RemoveAll(a.file(".idx")), os.RemoveAll(a.file(".pack")))
+	})
+}
+
+// replaceOthers takes every other pack out, also when ctx has ended.
+func (a arrival) replaceOthers(ctx context.Context) error {
+	return a.to.change(context.WithoutCancel(ctx), func() error {
+		entries, err := os.ReadDir(a.to.packs())
+		for _, entry := range entries {
+			if !strings.HasPrefix(entry.Name(), a.name+".") {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(a.to.packs(), entry.Name())))
+			}
+		}
+		return err
+	})
 }
 
 func writeIndex(file string, index *idxfile.MemoryIndex) error {

@@ -13,7 +13,7 @@ import (
 	"slices"
 )
 
-// Limits bound what a server may send. A zero field means its default.
+// Limits bound what a server may send, and what is kept of it. A zero field means its default.
 type Limits struct {
 	// Refs is how many bytes the list of refs may have; 16 MiB.
 	Refs int64
@@ -29,6 +29,10 @@ type Limits struct {
 
 	// Unpacked is how many bytes all objects and deltas of one fetch may have once unpacked; 8 GiB.
 	Unpacked int64
+
+	// Packs is how many fetches a copy is made of; the next one brings everything anew, in the place of them. Each costs
+	// memory, and time in every search. 128.
+	Packs int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -43,6 +47,9 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Unpacked, 8<<30)
 	if l.Objects == 0 {
 		l.Objects = 2_000_000
+	}
+	if l.Packs == 0 {
+		l.Packs = 128
 	}
 	return l
 }

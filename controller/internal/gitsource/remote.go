@@ -164,8 +164,16 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	if c, err := newCommit(ctx, r.copied, id.String()); err == nil { // moved back to what is here
 		return c, nil
 	}
-	undo, err := r.copied.install(ctx, r.limits, func(out io.Writer) error {
-		req, body, err := request(refs, id, slices.Clone(r.fetched))
+	packs, err := r.copied.count()
+	if err != nil {
+		return nil, err
+	}
+	haves, anew := slices.Clone(r.fetched), packs >= r.limits.Packs
+	if anew {
+		haves = nil
+	}
+	arrived, err := r.copied.install(ctx, r.limits, func(out io.Writer) error {
+		req, body, err := request(refs, id, haves)
 		if err != nil {
 			return err
 		}
@@ -181,7 +189,13 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	}
 	c, err := newCommit(ctx, r.copied, id.String())
 	if err != nil { // such a head would be fetched again at each poll
-		return nil, errors.Join(err, undo())
+		return nil, errors.Join(err, arrived.undo(ctx))
+	}
+	if anew {
+		r.fetched = nil
+		if err := arrived.replaceOthers(ctx); err != nil {
+			return nil, err
+		}
 	}
 	r.fetched = append(r.fetched, id)
 	if len(r.fetched) > maxHaves {
@@ -190,8 +204,8 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	return c, nil
 }
 
-// Commit returns a commit by its full id: of a folder any, otherwise one of the history that polls have fetched. The
-// error wraps [ErrNotFound] when it is not there.
+// Commit returns a commit by its full id: of a folder any, otherwise one of the head's history, or of an earlier head's as
+// long as what was fetched then is kept (see [Limits]). The error wraps [ErrNotFound] when it is not there.
 func (r *Remote) Commit(ctx context.Context, revision string) (*Commit, error) {
 	if len(revision) != 40 || !validID(revision) {
 		return nil, fmt.Errorf("commit %.80q of %s: want a full commit id of 40 digits", revision, r.at)

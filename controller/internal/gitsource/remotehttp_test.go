@@ -339,3 +339,28 @@ func TestRemoteIsSafeForConcurrentUse(t *testing.T) {
 		t.Errorf("%d requests for objects, want 2", n)
 	}
 }
+
+// A copy that follows a branch for months is not made of ever more packs, and has the branch's history all the same.
+func TestRemoteKeepsFewPacks(t *testing.T) {
+	w := newWorkTree(t)
+	first := w.commit(map[string]string{"a": "0", "kept": "yes"})
+	s := newGitServer(t, w)
+	r, dir := s.remote(t, gitsource.RemoteOptions{Limits: gitsource.Limits{Packs: 3}})
+	before := poll(t, r)
+	for i := range 8 {
+		w.commit(map[string]string{"a": fmt.Sprint(i + 1), "kept": "yes"})
+		c := poll(t, r)
+		checkFile(t, c, "a", fmt.Sprint(i+1))
+		packs, err := filepath.Glob(filepath.Join(dir, "objects", "pack", "*"))
+		if err != nil || len(packs) > 2*3 || len(packs)%2 != 0 {
+			t.Errorf("after %d commits: %v, %v", i+2, packs, err)
+		}
+	}
+	checkFile(t, before, "kept", "yes")
+	if _, err := r.Commit(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "incoming-*")); len(left) != 0 || err != nil {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}

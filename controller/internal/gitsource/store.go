@@ -75,20 +75,30 @@ func (s *store) take(ctx context.Context) (func(), error) {
 
 // refresh looks at the packs anew.
 func (s *store) refresh(ctx context.Context) error {
+	return s.change(ctx, func() error { return nil })
+}
+
+// change has f change the files, which are closed meanwhile, and looks at them anew.
+func (s *store) change(ctx context.Context, f func() error) error {
 	done, err := s.take(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
-	s.reopen()
-	return nil
+	s.shut()
+	defer s.open()
+	return f()
 }
 
 func (s *store) reopen() {
+	s.shut()
+	s.open()
+}
+
+func (s *store) shut() {
 	for _, layer := range s.layers {
 		_ = layer.packs.Close() // they were only read
 	}
-	s.open()
 }
 
 func (s *store) close() error {
