@@ -37,6 +37,7 @@ type operated struct {
 
 	panics     atomic.Int32 // how many passes are still to panic
 	lookPanics atomic.Bool
+	unreadable atomic.Bool // earlier commits
 
 	stop, interrupt context.CancelFunc
 	ended           chan struct{}
@@ -53,6 +54,9 @@ func (op *operated) Head(context.Context) (controller.Commit, error) {
 }
 
 func (op *operated) Commit(ctx context.Context, revision string) (controller.Commit, error) {
+	if op.unreadable.Load() {
+		return nil, errors.New("object damaged")
+	}
 	return op.history(ctx, revision)
 }
 
@@ -286,6 +290,43 @@ func TestOperatorReportsDrift(t *testing.T) {
 	})
 }
 
+// Drift is told from a change in git also where the manifest's file was renamed since, and
+// nothing is done while it can't be told because git can't be read.
+func TestOperatorReportsDriftAfterRename(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		m := op.configs(1)[0]
+		m.more = "  driftPolicy: Report\n"
+		op.push("code 1", m)
+		op.start()
+		after(time.Minute)
+		c := op.head
+		c.files = maps.Clone(c.files)
+		delete(c.files, "manifests/f00.yaml")
+		c.files["manifests/deep/renamed.yaml"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(m.file().Data), "../functions", "../../functions"))}
+		c.files["manifests/a.yaml"] = &fstest.MapFile{Data: []byte("# f00\nkind: Deployment\n")}
+		op.moveTo(op.register(c))
+		after(time.Minute)
+		op.edit("f00", func(env map[string]string) { env["LOG_LEVEL"] = "trace" })
+		calls := len(op.aws.Calls())
+		after(10 * time.Minute)
+		want := "Ready=False Sealed=True Drifted=True Stalled=False Drifted: " + driftText + "environment"
+		if op.said("f00") != want {
+			t.Error(op.said("f00"))
+		}
+		op.unreadable.Store(true)
+		c.files = maps.Clone(c.files)
+		c.files["README.md"] = &fstest.MapFile{Data: []byte("text")}
+		op.moveTo(op.register(c))
+		after(10 * time.Minute)
+		if made := op.callsSince(calls); len(made) != 0 || !strings.HasSuffix(op.said("f00"), ": read the applied revision: object damaged") {
+			t.Errorf("calls %v, %s", made, op.said("f00"))
+		}
+	})
+}
+
 // What is wrong with one config holds up no other, and is tried again as its class says.
 func TestOperatorFailures(t *testing.T) {
 	inBubble(t, func(f *fixture) {
@@ -373,13 +414,13 @@ func TestOperatorPanics(t *testing.T) {
 			}
 		}
 		if len(ill) != 1 || !strings.HasPrefix(ill[0], "Ready=Unknown") {
-			t.Errorf("ill: %v\n%s", ill, &op.log)
-		}
-		if !strings.Contains(op.log.String(), "controller.(*Operator).work (operator.go:") || strings.Contains(op.log.String(), canary) {
-			t.Errorf("the log has no stack, or the panic's text:\n%s", &op.log)
+			t.Errorf("ill: %v", ill)
 		}
 		op.lookPanics.Store(true)
 		after(time.Minute)
+		if !strings.Contains(op.log.String(), "controller.(*Operator).work (operator.go:") || strings.Contains(op.log.String(), canary) {
+			t.Errorf("the log has no stack, or the panic's text:\n%s", &op.log)
+		}
 		for _, m := range list {
 			if got := op.said(m.name); got != well {
 				t.Errorf("%s: %s", m.name, got)

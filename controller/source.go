@@ -105,7 +105,7 @@ func Survey(ctx context.Context, commit Commit, history History, sel Selection) 
 		if faults[file.Path] != nil {
 			continue
 		}
-		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history}
+		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history, earlier: new(earlier)}
 		if err := t.complete(ctx, root, sel); err != nil {
 			faults[file.Path] = fmt.Errorf("%q: %w", file.Path, err)
 			continue

@@ -27,6 +27,7 @@ type Target struct {
 	commit  Commit
 	history History
 	region  string
+	earlier *earlier // that of all copies of this Target
 }
 
 // Key returns namespace/name.
@@ -86,10 +87,14 @@ func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error
 		return plan.Desired{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
 	}
 	want := plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}
-	if marked != "" && marked != t.Revision {
-		want.Previous = t.previous(ctx, marked)
-	} else if marked == t.Revision {
+	if marked == t.Revision {
 		want.Previous = t.Config
+	} else if marked != "" {
+		want.Previous, err = t.earlier.config(ctx, t, marked)
+	}
+	// Without it, drift and a change in git look the same, and drift is not to be written over.
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && t.Config.Spec.DriftPolicy == v1alpha1.DriftReport {
+		return plan.Desired{}, fmt.Errorf("read the applied revision: %w", err)
 	}
 	return want, nil
 }
@@ -104,27 +109,6 @@ func (t Target) code() (envelope.Digest, error) {
 		return envelope.Digest{}, err
 	}
 	return plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude), nil
-}
-
-// previous returns the config as it was at an earlier revision, or nil if it
-// can't be told: the plan then names no names.
-func (t Target) previous(ctx context.Context, revision string) *v1alpha1.SealedConfig {
-	commit, err := t.history(ctx, revision)
-	if err != nil {
-		return nil
-	}
-	root, err := commit.Sub(ctx, ".")
-	if err != nil {
-		return nil
-	}
-	file, err := DecodeManifest(root, t.File)
-	if err != nil || file.Config.Name != t.Config.Name || file.Config.Namespace != t.Config.Namespace {
-		return nil
-	}
-	if settings, _, err := FindSettings(root, path.Dir(t.File)); err == nil {
-		file.Config.Spec.Bundle.KMSKey = cmp.Or(file.Config.Spec.Bundle.KMSKey, settings.BundleKey)
-	}
-	return file.Config
 }
 
 // Same reports whether t and other, at its own revision, want the same. A package that
