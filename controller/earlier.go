@@ -60,12 +60,13 @@ func (t Target) at(ctx context.Context, revision string) (*v1alpha1.SealedConfig
 // find returns the manifest of t's config: the file of the same name, or else the one
 // other that has it.
 func (t Target) find(root fs.FS) (v1alpha1.File, error) {
-	data, err := ReadStart(root, t.File, v1alpha1.MaxManifestSize)
+	var tooLarge v1alpha1.Errors
+	data, err := readManifest(root, t.File)
 	if err == nil {
 		if file, own := t.decode(t.File, data); own {
 			return file, nil
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotRegular) {
+	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errNotRegular) && !errors.As(err, &tooLarge) {
 		return v1alpha1.File{}, err
 	}
 	names, err := manifests(root, []string{"."})
@@ -73,8 +74,8 @@ func (t Target) find(root fs.FS) (v1alpha1.File, error) {
 		return v1alpha1.File{}, err
 	}
 	for _, name := range names {
-		data, err := ReadStart(root, name, v1alpha1.MaxManifestSize)
-		if err != nil {
+		data, err := readManifest(root, name)
+		if err != nil && !errors.As(err, &tooLarge) {
 			return v1alpha1.File{}, err
 		}
 		if !bytes.Contains(data, []byte(t.Config.Name)) {

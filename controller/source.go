@@ -195,14 +195,31 @@ func IsManifestName(name string) bool {
 	return (ext == ".yaml" || ext == ".yml") && path.Base(name) != SettingsFile
 }
 
-// DecodeManifest decodes one file of root. It reads no more of it than a manifest
-// may hold. Its errors are those of v1alpha1.DecodeFile, and what reading gives.
+// DecodeManifest decodes one file of root. Its errors are those of v1alpha1.DecodeFile,
+// and what reading gives.
 func DecodeManifest(root fs.FS, name string) (v1alpha1.File, error) {
-	data, err := ReadStart(root, name, v1alpha1.MaxManifestSize)
+	data, err := readManifest(root, name)
 	if err != nil {
-		return v1alpha1.File{}, fmt.Errorf("read manifest: %w", err)
+		return v1alpha1.File{}, err
 	}
 	return v1alpha1.DecodeFile(name, data)
+}
+
+// maxLooked is the size up to which it is looked whether a file that is too large for a
+// manifest is one, in bytes: a commit's files are read as a whole.
+const maxLooked = 32 << 20
+
+// readManifest reads no more of a file than a manifest may hold, and one byte. Its error
+// is v1alpha1.Errors for a file that is not even looked into.
+func readManifest(root fs.FS, name string) ([]byte, error) {
+	if info, err := fs.Stat(root, name); err == nil && info.Size() > maxLooked {
+		return nil, v1alpha1.Errors{{File: name, Cause: fmt.Sprintf("larger than %d bytes", v1alpha1.MaxManifestSize)}}
+	}
+	data, err := ReadStart(root, name, v1alpha1.MaxManifestSize)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return data, nil
 }
 
 var errNotRegular = errors.New("not a regular file")

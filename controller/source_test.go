@@ -3,6 +3,7 @@ package controller_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"strings"
 	"testing"
@@ -233,5 +234,46 @@ func TestSame(t *testing.T) {
 	found["functions/gone/bootstrap"] = "code"
 	if !one(lacking).Same(one(lacking)) || one(found).Same(one(lacking)) || one(lacking).Same(one(found)) {
 		t.Error("a package that is not there is not the same as one that still is not, or is the same as one that is")
+	}
+}
+
+// largeFile is a commit with a file that is too large to be read.
+type largeFile struct{ commit }
+
+func (c largeFile) Sub(ctx context.Context, dir string) (fs.FS, error) {
+	root, err := c.commit.Sub(ctx, dir)
+	return largeFS{root}, err
+}
+
+type largeFS struct{ fs.FS }
+
+type largeInfo struct{ fs.FileInfo }
+
+func (largeInfo) Size() int64 { return 300 << 20 }
+
+func (f largeFS) Stat(name string) (fs.FileInfo, error) {
+	info, err := fs.Stat(f.FS, name)
+	if err == nil && name == "m/large.yaml" {
+		return largeInfo{info}, nil
+	}
+	return info, err
+}
+
+func (f largeFS) Open(name string) (fs.File, error) {
+	if name == "m/large.yaml" {
+		return nil, errors.New("read m/large.yaml: 314572800 bytes, at most 262144000 are read")
+	}
+	return f.FS.Open(name)
+}
+
+// A file that is too large to be read holds up no other.
+func TestSurveyWithLargeFile(t *testing.T) {
+	c := largeFile{commit{id: strings.Repeat("a", 40), files: fstest.MapFS{
+		".sealift.yaml": {Data: []byte("bundleKey: alias/top\nregion: us-east-2\n")},
+		"m/good.yaml":   {Data: []byte(named("good"))}, "m/large.yaml": {},
+	}}}
+	set, err := controller.Survey(t.Context(), c, nil, controller.Selection{Paths: []string{"m"}})
+	if err != nil || len(set.Targets) != 1 || len(set.Faults) != 1 || set.Faults[0].Err.Error() != "m/large.yaml: larger than 1048576 bytes" {
+		t.Errorf("%+v, %v", set, err)
 	}
 }
