@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -145,7 +146,7 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 
 // Once looks at the branch and does one pass of every config. It returns how many
 // manifests and configs failed, which were logged, and an error if the branch could not
-// be read. ctx and passes are those of Run.
+// be read, or ctx ended ahead of the last pass. ctx and passes are those of Run.
 func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
 	keys, err := o.look(ctx)
 	if err != nil {
@@ -157,26 +158,25 @@ func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
 	}
 	close(queue)
 	var workers sync.WaitGroup
-	var mu sync.Mutex
-	failed = len(o.faults)
+	var failures, skipped atomic.Int32
 	for range o.o.Workers {
 		workers.Go(func() {
 			for key := range queue {
 				t, _ := o.target(key)
-				err := ctx.Err()
-				if err == nil {
-					err = o.pass(passes, t)
-				}
-				if err != nil {
-					mu.Lock()
-					failed++
-					mu.Unlock()
+				switch {
+				case ctx.Err() != nil:
+					skipped.Add(1)
+				case o.pass(passes, t) != nil:
+					failures.Add(1)
 				}
 			}
 		})
 	}
 	workers.Wait()
-	return failed, nil
+	if n := skipped.Load(); n > 0 {
+		err = fmt.Errorf("ended ahead of the passes of %d of %d configs", n, len(keys))
+	}
+	return len(o.faults) + int(failures.Load()), err
 }
 
 // pass reconciles t, and notes and logs what came of it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -290,43 +291,6 @@ func TestOperatorReportsDrift(t *testing.T) {
 	})
 }
 
-// Drift is told from a change in git also where the manifest's file was renamed since, and
-// nothing is done while it can't be told because git can't be read.
-func TestOperatorReportsDriftAfterRename(t *testing.T) {
-	inBubble(t, func(f *fixture) {
-		t := f.t
-		op := newOperation(f)
-		defer func() { op.halt() }()
-		m := op.configs(1)[0]
-		m.more = "  driftPolicy: Report\n"
-		op.push("code 1", m)
-		op.start()
-		after(time.Minute)
-		c := op.head
-		c.files = maps.Clone(c.files)
-		delete(c.files, "manifests/f00.yaml")
-		c.files["manifests/deep/renamed.yaml"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(m.file().Data), "../functions", "../../functions"))}
-		c.files["manifests/a.yaml"] = &fstest.MapFile{Data: []byte("# f00\nkind: Deployment\n")}
-		op.moveTo(op.register(c))
-		after(time.Minute)
-		op.edit("f00", func(env map[string]string) { env["LOG_LEVEL"] = "trace" })
-		calls := len(op.aws.Calls())
-		after(10 * time.Minute)
-		want := "Ready=False Sealed=True Drifted=True Stalled=False Drifted: " + driftText + "environment"
-		if op.said("f00") != want {
-			t.Error(op.said("f00"))
-		}
-		op.unreadable.Store(true)
-		c.files = maps.Clone(c.files)
-		c.files["README.md"] = &fstest.MapFile{Data: []byte("text")}
-		op.moveTo(op.register(c))
-		after(10 * time.Minute)
-		if made := op.callsSince(calls); len(made) != 0 || !strings.HasSuffix(op.said("f00"), ": read the applied revision: object damaged") {
-			t.Errorf("calls %v, %s", made, op.said("f00"))
-		}
-	})
-}
-
 // What is wrong with one config holds up no other, and is tried again as its class says.
 func TestOperatorFailures(t *testing.T) {
 	inBubble(t, func(f *fixture) {
@@ -396,48 +360,6 @@ func TestOperatorFailures(t *testing.T) {
 
 const lastRetry = 5 * time.Minute
 
-// A panic is the failure of one pass or of one look. Its own text is not told.
-func TestOperatorPanics(t *testing.T) {
-	inBubble(t, func(f *fixture) {
-		t := f.t
-		op := newOperation(f)
-		defer func() { op.halt() }()
-		list := op.configs(3)
-		op.push("code 1", list...)
-		op.panics.Store(1)
-		op.start()
-		after(4 * time.Second)
-		var ill []string
-		for _, m := range list {
-			if got := op.said(m.name); strings.Contains(got, "internal error: panic with a string in controller_test.(*operated).newOperator.func1 (operator_test.go:") {
-				ill = append(ill, got)
-			}
-		}
-		if len(ill) != 1 || !strings.HasPrefix(ill[0], "Ready=Unknown") {
-			t.Errorf("ill: %v", ill)
-		}
-		op.lookPanics.Store(true)
-		after(time.Minute)
-		if !strings.Contains(op.log.String(), "controller.(*Operator).work (operator.go:") || strings.Contains(op.log.String(), canary) {
-			t.Errorf("the log has no stack, or the panic's text:\n%s", &op.log)
-		}
-		for _, m := range list {
-			if got := op.said(m.name); got != well {
-				t.Errorf("%s: %s", m.name, got)
-			}
-		}
-		if err := op.operator.Ready(); err == nil || !strings.HasPrefix(err.Error(), "internal error: runtime error: index out of range [4] with length 0 in controller_test.(*operated).Head (") {
-			t.Errorf("Ready() = %v", err)
-		}
-		op.lookPanics.Store(false)
-		op.push("code 1", list[1:]...)
-		after(time.Minute)
-		if got := op.said("f00"); got != "not followed" || op.operator.Ready() != nil {
-			t.Errorf("%s, %v", got, op.operator.Ready())
-		}
-	})
-}
-
 // A manifest that breaks leaves its config at the last good revision, which is kept up.
 func TestOperatorKeepsLastGood(t *testing.T) {
 	inBubble(t, func(f *fixture) {
@@ -484,73 +406,6 @@ func TestOperatorKeepsLastGood(t *testing.T) {
 		after(6 * time.Minute)
 		if _, _, env := op.live("f01"); env["LOG_LEVEL"] != "info" || op.said("f01") != well {
 			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f01"))
-		}
-	})
-}
-
-// What is wrong with a manifest is logged when it comes up and when it is over, and not
-// with each commit of others.
-func TestOperatorLogsFaultsOnce(t *testing.T) {
-	inBubble(t, func(f *fixture) {
-		t := f.t
-		op := newOperation(f)
-		defer func() { op.halt() }()
-		list := op.configs(2)
-		broken := list[0]
-		broken.more = "  suspend: maybe\n"
-		op.push("code 1", list...)
-		op.start()
-		after(time.Minute)
-		for i := range 3 {
-			op.push("code 1", broken, list[1].with("N1", fmt.Sprint(i)))
-			after(time.Minute)
-		}
-		const refused, used = `msg="manifest not used; what was applied before stays" file=manifests/f00.yaml`, `msg="manifest used again" config=payments/f00 file=manifests/f00.yaml`
-		logged := func() [2]int {
-			return [2]int{strings.Count(op.log.String(), refused), strings.Count(op.log.String(), used)}
-		}
-		if got := logged(); got != [2]int{1, 0} {
-			t.Errorf("logged %v:\n%s", got, &op.log)
-		}
-		broken.more = "  suspend: perhaps\n  typo: true\n"
-		op.push("code 1", broken, list[1])
-		after(time.Minute)
-		if got := logged(); got != [2]int{2, 0} {
-			t.Errorf("another fault: logged %v:\n%s", got, &op.log)
-		}
-		op.push("code 1", list...)
-		after(time.Minute)
-		op.push("code 1", broken, list[1])
-		after(time.Minute)
-		if got := logged(); got != [2]int{3, 1} || op.said("f01") != well {
-			t.Errorf("mended and broken again: logged %v:\n%s", got, &op.log)
-		}
-	})
-}
-
-// A config that is suspended is not called well, and one that was never ill not well again.
-func TestOperatorLogsSuspension(t *testing.T) {
-	inBubble(t, func(f *fixture) {
-		t := f.t
-		op := newOperation(f)
-		defer func() { op.halt() }()
-		m := op.configs(1)[0]
-		suspended := m
-		suspended.more = "  suspend: true\n"
-		op.push("code 1", m)
-		op.start()
-		for range 2 {
-			after(time.Minute)
-			op.push("code 1", suspended)
-			after(time.Minute)
-			op.push("code 1", m)
-		}
-		after(time.Minute)
-		if n := strings.Count(op.log.String(), `msg="config suspended; the function keeps what it has" config=payments/f00`); n != 2 || op.said("f00") != well {
-			t.Errorf("logged %d times, %s:\n%s", n, op.said("f00"), &op.log)
-		}
-		if strings.Contains(op.log.String(), "well again") {
-			t.Errorf("called well again:\n%s", &op.log)
 		}
 	})
 }
@@ -652,6 +507,12 @@ func TestOperatorOnce(t *testing.T) {
 		}
 		if len(op.passes) != 5 || op.said("f05") != well {
 			t.Errorf("%d passes, %s", len(op.passes), op.said("f05"))
+		}
+		ctx, end := context.WithCancel(t.Context())
+		op.intercept(func(string) { end() })
+		failed, err = op.newOperator().Once(ctx, t.Context())
+		if err == nil || !regexp.MustCompile(`^ended ahead of the passes of [1-4] of 5 configs$`).MatchString(err.Error()) || failed > 2 {
+			t.Errorf("at the end: failed %d, %v", failed, err)
 		}
 		op.cut(errors.New("fetch: no answer"))
 		if _, err := op.newOperator().Once(t.Context(), t.Context()); err == nil || err.Error() != "fetch: no answer" {

@@ -147,11 +147,11 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		})
 	}
 	failed, err := operator.Once(ctx, passes)
-	if err != nil {
+	if operator.Ready() != nil {
 		return err
 	}
 	if failed > 0 {
-		err = hint(fmt.Errorf("%s failed", count(failed, "config")), "the log above says of each why, and what to do")
+		err = errors.Join(err, hint(fmt.Errorf("%s failed", count(failed, "config")), "the log above says of each why, and what to do"))
 	}
 	return errors.Join(render(a.Out, operator.Status().Configs, a.now()), interruptedBy(passes), err)
 }
