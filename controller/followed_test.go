@@ -155,3 +155,39 @@ func TestOperatorLogsSuspension(t *testing.T) {
 		}
 	})
 }
+
+// A region that this machine lacks is no fault of the commit: it is asked for again.
+func TestOperatorRegionComesLater(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		m := op.configs(1)[0]
+		op.push("code 1", m)
+		c := op.head
+		c.files = maps.Clone(c.files)
+		c.files["manifests/f00.yaml"] = &fstest.MapFile{Data: []byte(strings.Replace(string(m.file().Data), ", region: us-east-2", "", 1))}
+		op.moveTo(op.register(c))
+		op.start()
+		after(3*time.Minute + 30*time.Second)
+		faults := op.operator.Status().Faults
+		if len(faults) != 1 || faults[0].Message != `"manifests/f00.yaml": spec.function.region: no AWS region is set` {
+			t.Errorf("faults: %v", faults)
+		}
+		for _, text := range []string{`msg="commit read"`, `msg="manifest not used`} {
+			if n := strings.Count(op.log.String(), text); n != 1 {
+				t.Errorf("%s is logged %d times:\n%s", text, n, &op.log)
+			}
+		}
+		op.region.Store(true)
+		after(2 * time.Minute)
+		if got := op.said("f00"); got != well || len(op.operator.Status().Faults) != 0 {
+			t.Errorf("%s, %v", got, op.operator.Status().Faults)
+		}
+		passes := len(op.passes)
+		after(2 * time.Minute)
+		if made := op.passes[passes:]; len(made) != 0 {
+			t.Errorf("passes of what did not change: %v", made)
+		}
+	})
+}

@@ -74,6 +74,7 @@ type Operator struct {
 	configs map[string]*followed // by key
 	looked  time.Time            // when a look was last done with
 	seen    string               // the revision that was surveyed last, or ""
+	again   bool                 // it is to be surveyed again, see Set
 	lookErr error                // of the last look
 	faults  []Fault
 }
@@ -218,11 +219,13 @@ func (o *Operator) look(ctx context.Context) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.looked, o.lookErr = o.o.Now(), err
-	if err != nil || revision == o.seen {
+	if err != nil || revision == o.seen && !o.again {
 		return nil, err
 	}
-	o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
-	o.seen = revision
+	if revision != o.seen {
+		o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
+	}
+	o.seen, o.again = revision, set.Again
 	return o.take(ctx, set), nil
 }
 
@@ -234,9 +237,9 @@ func (o *Operator) survey(ctx context.Context) (_ string, _ Set, err error) {
 		return "", Set{}, err
 	}
 	o.mu.Lock()
-	seen := o.seen
+	seen, again := o.seen, o.again
 	o.mu.Unlock()
-	if commit.Revision() == seen {
+	if commit.Revision() == seen && !again {
 		return seen, Set{}, nil
 	}
 	set, err := Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)

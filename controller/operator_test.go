@@ -39,6 +39,7 @@ type operated struct {
 	panics     atomic.Int32 // how many passes are still to panic
 	lookPanics atomic.Bool
 	unreadable atomic.Bool // earlier commits
+	region     atomic.Bool // whether there is a default region
 
 	stop, interrupt context.CancelFunc
 	ended           chan struct{}
@@ -92,6 +93,13 @@ func (op *operated) cut(err error) {
 	op.down = err
 }
 
+func (op *operated) defaultRegion(context.Context) (string, error) {
+	if !op.region.Load() {
+		return "", errors.New("no AWS region is set")
+	}
+	return region, nil
+}
+
 const workers = 4
 
 func newOperation(f *fixture) *operated {
@@ -102,7 +110,7 @@ func newOperation(f *fixture) *operated {
 
 func (op *operated) newOperator() *controller.Operator {
 	return controller.NewOperator(controller.OperatorOptions{
-		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}},
+		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}, DefaultRegion: op.defaultRegion},
 		Reconciler: func(context.Context, string) (*controller.Reconciler, error) {
 			if op.panics.Add(-1) >= 0 {
 				panic(canary)

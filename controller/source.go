@@ -45,6 +45,7 @@ type Selection struct {
 type Set struct {
 	Targets []Target // in the order of their files
 	Faults  []Fault  // the other manifests, in the same order
+	Again   bool     // a fault may be over though the commit stays: there was no default region
 }
 
 // Fault is a manifest that can't be used, or that says of a config or function what
@@ -107,6 +108,8 @@ func Survey(ctx context.Context, commit Commit, history History, sel Selection) 
 		}
 		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history, earlier: new(earlier)}
 		if err := t.complete(ctx, root, sel); err != nil {
+			var lacking noRegion
+			set.Again = set.Again || errors.As(err, &lacking)
 			faults[file.Path] = fmt.Errorf("%q: %w", file.Path, err)
 			continue
 		}

@@ -63,7 +63,7 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	}
 	if t.region = cmp.Or(sel.Region, spec.Function.Region, settings.Region); t.region == "" {
 		if t.region, err = sel.DefaultRegion(ctx); err != nil {
-			return fmt.Errorf("spec.function.region: %w", err)
+			return noRegion{err}
 		}
 	}
 	if spec.Bundle.KMSKey = cmp.Or(spec.Bundle.KMSKey, settings.BundleKey); spec.Bundle.KMSKey == "" {
@@ -78,6 +78,12 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	}
 	return nil
 }
+
+// noRegion says that a manifest names no region, and this machine has none either.
+type noRegion struct{ err error }
+
+func (e noRegion) Error() string { return "spec.function.region: " + e.err.Error() }
+func (e noRegion) Unwrap() error { return e.err }
 
 // desired looks up what the plan needs to know of git. marked is the revision of
 // the function's marker, or "".
