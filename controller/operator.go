@@ -100,7 +100,11 @@ func (o *Operator) Run(ctx, passes context.Context) {
 	var logged error
 	for ctx.Err() == nil {
 		changed, err := o.look(ctx)
-		if err != nil && ctx.Err() == nil && (logged == nil || logged.Error() != err.Error()) {
+		switch {
+		case ctx.Err() != nil:
+		case err == nil && logged != nil:
+			o.o.Log.InfoContext(ctx, "branch read again")
+		case err != nil && (logged == nil || logged.Error() != err.Error()):
 			o.o.Log.ErrorContext(ctx, "branch not read; what was read before stays", because(err)...)
 		}
 		logged = err

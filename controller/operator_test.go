@@ -442,6 +442,9 @@ func TestOperatorWithoutBranch(t *testing.T) {
 		if _, _, env := op.live("f00"); env["LOG_LEVEL"] != "info" || op.operator.Status().Error != "fetch: no answer" {
 			t.Errorf("%v, %+v", env, op.operator.Status())
 		}
+		if n := strings.Count(op.log.String(), `msg="branch read again"`); n != 1 {
+			t.Errorf("logged %d times:\n%s", n, &op.log)
+		}
 		if err := op.operator.Healthy(); err != nil {
 			t.Error(err)
 		}

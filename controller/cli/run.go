@@ -59,6 +59,7 @@ git names. Nothing is kept that is needed for correctness: git is what should be
 is what is.
 
 SIGTERM or SIGINT ends it when the passes in hand are done; a second one interrupts them.
+It ends in the same way, with exit status 2, when --metrics-addr can be served no more.
 With --once there is one pass of every config, and the status is printed.
 
 Exit status: 0 stopped, or with --once everything is done; 2 on an error, or with --once
