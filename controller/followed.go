@@ -113,7 +113,7 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 		if f.fault != nil {
 			o.o.Log.InfoContext(ctx, "manifest used again", "config", key, "file", t.File)
 		}
-		f.target, f.fault = t, nil
+		f.target, f.fault, f.status.File = t, nil, t.File
 	}
 	for key, f := range o.configs {
 		if present[key] {

@@ -28,6 +28,9 @@ func TestOperatorReportsDriftAfterRename(t *testing.T) {
 		c.files["manifests/a.yaml"] = &fstest.MapFile{Data: []byte("# f00\nkind: Deployment\n")}
 		op.moveTo(op.register(c))
 		after(time.Minute)
+		if file := op.operator.Status().Configs[0].File; file != "manifests/deep/renamed.yaml" {
+			t.Errorf("the status says %s", file)
+		}
 		op.edit("f00", func(env map[string]string) { env["LOG_LEVEL"] = "trace" })
 		calls := len(op.aws.Calls())
 		after(10 * time.Minute)
