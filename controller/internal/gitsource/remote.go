@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 )
 
 // RemoteOptions say which branch of which repository a [Remote] is.
@@ -164,6 +165,11 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	if c, err := newCommit(ctx, r.copied, id.String()); err == nil { // moved back to what is here
 		return c, nil
 	}
+	return r.fetch(ctx, talk, refs, id)
+}
+
+// fetch takes in what a commit needs, and everything anew where there are too many packs already.
+func (r *Remote) fetch(ctx context.Context, talk conversation, refs *packp.AdvRefs, id plumbing.Hash) (*Commit, error) {
 	packs, err := r.copied.count()
 	if err != nil {
 		return nil, err
