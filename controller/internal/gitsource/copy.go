@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
@@ -21,6 +22,7 @@ const copyMark = "sealift-copy"
 type packCopy struct {
 	dir       string
 	temporary bool
+	taken     []string // names of packs that were taken in, without their endings
 	*store
 }
 
@@ -72,17 +74,24 @@ func (c *packCopy) close() error {
 	return err
 }
 
-// count returns how many packs there are.
-func (c *packCopy) count() (int, error) {
-	entries, err := os.ReadDir(c.packs())
-	n := 0
-	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), ".idx") {
-			n++
-		}
+// restore empties the copy where a file of it is gone, as what cleans folders of temporary files removes them, and
+// reports whether it did.
+func (c *packCopy) restore(ctx context.Context) (emptied bool, err error) {
+	there := func(name string) bool {
+		_, packErr := os.Stat(c.file(name, ".pack"))
+		_, idxErr := os.Stat(c.file(name, ".idx"))
+		return packErr == nil && idxErr == nil
 	}
-	return n, err
+	if !slices.ContainsFunc(c.taken, func(name string) bool { return !there(name) }) {
+		return false, nil
+	}
+	c.taken = nil
+	return true, c.change(ctx, func() error {
+		return errors.Join(os.RemoveAll(c.packs()), os.MkdirAll(c.packs(), 0o700))
+	})
 }
+
+func (c *packCopy) file(name, ending string) string { return filepath.Join(c.packs(), name+ending) }
 
 // install takes in the pack that fill writes, once it is checked from end to end and indexed. After an error the copy is
 // as it was.
@@ -137,16 +146,18 @@ func (c *packCopy) adopt(ctx context.Context, file string, index *idxfile.Memory
 	if err != nil {
 		return arrival{}, errors.Join(err, a.undo(ctx))
 	}
+	c.taken = append(c.taken, a.name)
 	return a, nil
 }
 
-func (a arrival) file(ending string) string { return filepath.Join(a.to.packs(), a.name+ending) }
+func (a arrival) file(ending string) string { return a.to.file(a.name, ending) }
 
 // undo takes the pack out again, also when ctx has ended: the copy would count on it otherwise.
 func (a arrival) undo(ctx context.Context) error {
 	if a.known {
 		return nil
 	}
+	a.to.taken = slices.DeleteFunc(a.to.taken, func(name string) bool { return name == a.name })
 	return a.to.change(context.WithoutCancel(ctx), func() error {
 		return errors.Join(os.RemoveAll(a.file(".idx")), os.RemoveAll(a.file(".pack")))
 	})
@@ -154,6 +165,7 @@ func (a arrival) undo(ctx context.Context) error {
 
 // replaceOthers takes every other pack out, also when ctx has ended.
 func (a arrival) replaceOthers(ctx context.Context) error {
+	a.to.taken = []string{a.name}
 	return a.to.change(context.WithoutCancel(ctx), func() error {
 		entries, err := os.ReadDir(a.to.packs())
 		for _, entry := range entries {

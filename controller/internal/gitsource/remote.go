@@ -149,6 +149,13 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	if err := r.copied.check(ctx); err != nil {
 		return nil, err
 	}
+	emptied, err := r.copied.restore(ctx)
+	if emptied {
+		r.current, r.fetched = nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	talk, err := r.there.open(ctx)
 	if err != nil {
 		return nil, err
@@ -170,11 +177,7 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 
 // fetch takes in what a commit needs, and everything anew where there are too many packs already.
 func (r *Remote) fetch(ctx context.Context, talk conversation, refs *packp.AdvRefs, id plumbing.Hash) (*Commit, error) {
-	packs, err := r.copied.count()
-	if err != nil {
-		return nil, err
-	}
-	haves, anew := slices.Clone(r.fetched), packs >= r.limits.Packs
+	haves, anew := slices.Clone(r.fetched), len(r.copied.taken) >= r.limits.Packs
 	if anew {
 		haves = nil
 	}

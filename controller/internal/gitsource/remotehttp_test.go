@@ -364,3 +364,37 @@ func TestRemoteKeepsFewPacks(t *testing.T) {
 		t.Errorf("left over: %v, %v", left, err)
 	}
 }
+
+// A copy whose files somebody removed, as what cleans a folder of temporary files does after a while, is fetched anew.
+func TestRemoteCopyRemoved(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		for _, gone := range []string{"", "objects", "objects/pack/*.pack"} {
+			t.Run(fmt.Sprintf("%s moved %t", gone, moved), func(t *testing.T) {
+				w := newWorkTree(t)
+				w.commit(map[string]string{"a": "0", "kept": "yes"})
+				s := newGitServer(t, w)
+				r, dir := s.remote(t, gitsource.RemoteOptions{})
+				before := poll(t, r)
+				files, err := filepath.Glob(filepath.Join(dir, gone))
+				if err != nil || len(files) == 0 {
+					t.Fatal(files, err)
+				}
+				for _, file := range files {
+					if err := os.RemoveAll(file); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if moved {
+					w.commit(map[string]string{"a": "1", "kept": "yes"})
+				}
+				c := poll(t, r)
+				checkFile(t, c, "kept", "yes")
+				checkFile(t, before, "a", "0")
+				s.taken("POST")
+				if again := poll(t, r); again != c || s.taken("POST") != 0 {
+					t.Error("it is fetched again and again")
+				}
+			})
+		}
+	}
+}
