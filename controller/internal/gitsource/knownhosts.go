@@ -61,16 +61,39 @@ func (k *knownHosts) algorithms() ([]string, error) {
 	if !ok || len(unknown.Want) == 0 {
 		return nil, k.unknown()
 	}
-	var names []string
+	var names, certified []string
 	for _, key := range unknown.Want {
-		switch kind := key.Key.Type(); kind {
-		case ssh.KeyAlgoRSA:
+		switch kind := key.Key.Type(); {
+		case isAuthority(key):
+			certified = certificates()
+		case kind == ssh.KeyAlgoRSA:
 			names = append(names, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256) // never its SHA-1
 		default:
 			names = append(names, kind)
 		}
 	}
-	return names, nil
+	return append(certified, names...), nil
+}
+
+// certificates returns the algorithms of host keys that an authority certified, whatever its own key is.
+func certificates() []string {
+	return []string{ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
+		ssh.CertAlgoRSASHA512v01, ssh.CertAlgoRSASHA256v01}
+}
+
+// isAuthority reports whether a key is one that certifies host keys, which only its line tells.
+func isAuthority(key knownhosts.KnownKey) bool {
+	data, err := readSmall(key.Filename, maxKnownHosts)
+	if err != nil {
+		return false
+	}
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		if number++; number == key.Line {
+			return strings.HasPrefix(strings.TrimSpace(line), "@cert-authority")
+		}
+	}
+	return false
 }
 
 // noKey is a public key that is no server's: the refusal of it lists the keys that would be taken.

@@ -32,6 +32,7 @@ const passphrase = "SEALIFTCANARY-passphrase-77"
 type shellServer struct {
 	t        *testing.T
 	address  string
+	config   *ssh.ServerConfig
 	hostKeys []ssh.Signer
 	key      ed25519.PrivateKey
 	mu       sync.Mutex
@@ -61,6 +62,7 @@ func newShellServer(t *testing.T) *shellServer {
 		}
 		return nil, nil
 	}}
+	s.config = config
 	for _, key := range s.hostKeys {
 		config.AddHostKey(key)
 	}
@@ -76,7 +78,7 @@ func newShellServer(t *testing.T) *shellServer {
 			if err != nil {
 				return
 			}
-			serving.Go(func() { s.serve(conn, config) })
+			serving.Go(func() { s.serve(conn) })
 		}
 	})
 	t.Cleanup(func() {
@@ -95,9 +97,12 @@ func signer(t *testing.T, key any) ssh.Signer {
 	return s
 }
 
-func (s *shellServer) serve(conn net.Conn, config *ssh.ServerConfig) {
+func (s *shellServer) serve(conn net.Conn) {
 	defer conn.Close()
-	_, channels, requests, err := ssh.NewServerConn(conn, config)
+	s.mu.Lock()
+	config := *s.config
+	s.mu.Unlock()
+	_, channels, requests, err := ssh.NewServerConn(conn, &config)
 	if err != nil {
 		return
 	}
@@ -351,5 +356,70 @@ func TestRemoteOverSSHWithoutItsServer(t *testing.T) {
 		checkError(t, err, "fetch ssh://git@"+address+"/r.git: "+fmt.Sprintf(want, address))
 		listener.Close()
 		serving.Wait()
+	}
+}
+
+// certify has the server show a certificate of a host key for a name.
+func (s *shellServer) certify(authority ssh.Signer, principal string) {
+	s.t.Helper()
+	cert := &ssh.Certificate{Key: s.hostKeys[0].PublicKey(), CertType: ssh.HostCert, ValidPrincipals: []string{principal}, ValidBefore: ssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, authority); err != nil {
+		s.t.Fatal(err)
+	}
+	shown, err := ssh.NewCertSigner(cert, s.hostKeys[0])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.config.AddHostKey(shown)
+}
+
+// A file of known hosts may name who certifies host keys (sshd(8), "@cert-authority").
+func TestRemoteOverSSHWithCertificate(t *testing.T) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := signer(t, key)
+	tests := []struct {
+		name      string
+		certified string // "" for no certificate
+		own       bool   // whether the file has the host key too
+		ok        bool
+	}{
+		{"certified", "127.0.0.1", false, true},
+		{"certified, and known", "127.0.0.1", true, true},
+		{"known alone", "", true, true},
+		{"certified for another", "git.example.com", false, false},
+		{"neither", "", false, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newShellServer(t)
+			w := newWorkTree(t)
+			w.commit(map[string]string{"a": "1"})
+			if test.certified != "" {
+				s.certify(authority, test.certified)
+			}
+			lines := "@cert-authority " + knownhosts.Line([]string{s.address}, authority.PublicKey()) + "\n"
+			if test.own {
+				lines += knownhosts.Line([]string{s.address}, s.hostKeys[1].PublicKey()) + "\n"
+			}
+			hosts := s.file("known_hosts", []byte(lines))
+			r := openRemote(t, gitsource.RemoteOptions{
+				URL:         "ssh://" + s.address + w.dir,
+				Credentials: gitsource.Credentials{SSHKey: s.keyFile(s.key, ""), KnownHosts: []string{hosts}},
+			})
+			c, err := r.Poll(t.Context())
+			if test.ok {
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkFile(t, c, "a", "1")
+				return
+			}
+			checkError(t, err, "fetch "+r.URL()+": the ssh host key of "+knownhosts.Normalize(s.address)+" is not the one in "+hosts)
+		})
 	}
 }
