@@ -137,5 +137,5 @@ func Sweep(folders ...string) (int, error) {
 
 // ServeOn serves on listener while work is done, as run does.
 func ServeOn(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, work func(context.Context) error) error {
-	return serveOn(ctx, listener, handler, log, work)
+	return serveOn(ctx, listener, handler, log, func(ctx context.Context, _ string) error { return work(ctx) })
 }
