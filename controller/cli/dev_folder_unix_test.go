@@ -57,7 +57,8 @@ func TestDevWithoutReader(t *testing.T) {
 // At the top of a clone, without Node.js, the function is in Go.
 func TestDevInClone(t *testing.T) {
 	t.Chdir("../..")
-	p := startDev(t, t.TempDir(), []string{toolsOnly(t, "git", "go", "sealift")}, "--addr", "127.0.0.1:0")
+	// -race needs a C compiler, which is not among these tools.
+	p := startDev(t, t.TempDir(), []string{toolsOnly(t, "git", "go", "sealift"), "GOFLAGS="}, "--addr", "127.0.0.1:0")
 	if got := p.line("  function "); got != "  function    hello, in Go" {
 		t.Errorf("%q", got)
 	}
