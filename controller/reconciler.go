@@ -117,7 +117,7 @@ type Patched struct {
 // Plan observes the target's function and decides. It changes nothing and asks
 // nothing of KMS.
 func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
-	p, err := r.plan(ctx, t)
+	p, err := r.plan(ctx, t, nil)
 	if err != nil {
 		return plan.Plan{}, fmt.Errorf("%s: %w", t.Key(), err)
 	}
@@ -128,7 +128,7 @@ func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
 // is part of the Status and no error; with any other error the Status says that it
 // is not known.
 func (r *Reconciler) Status(ctx context.Context, t Target) (plan.Status, plan.Plan, error) {
-	p, err := r.plan(ctx, t)
+	p, err := r.plan(ctx, t, nil)
 	status := plan.StatusOf(p, err, r.o.Now())
 	var problem plan.Problem
 	if err == nil || errors.As(err, &problem) {
@@ -138,7 +138,7 @@ func (r *Reconciler) Status(ctx context.Context, t Target) (plan.Status, plan.Pl
 }
 
 // plan is Plan. With an error the Plan holds what had been seen by then.
-func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
+func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation) (plan.Plan, error) {
 	obs, err := r.o.Observer.Observe(ctx, t.Config.Spec.Function.Name, t.Config.Spec.Function.Alias)
 	if err != nil {
 		return plan.Plan{}, err
@@ -147,6 +147,7 @@ func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	want.Rotation = rotation
 	if err := plan.Check(want, obs); err != nil {
 		return plan.Plan{Want: want, Observed: obs}, err
 	}
@@ -162,7 +163,7 @@ func (r *Reconciler) plan(ctx context.Context, t Target) (plan.Plan, error) {
 // On an error the alias names what it named before, unless moving it is what was
 // never answered.
 func (r *Reconciler) Apply(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
-	result, err := r.apply(ctx, t, sealingKeys, false)
+	result, err := r.apply(ctx, t, sealingKeys, how{})
 	if err != nil {
 		return result, fmt.Errorf("%s: %w", t.Key(), err)
 	}
@@ -172,20 +173,26 @@ func (r *Reconciler) Apply(ctx context.Context, t Target, sealingKeys []string) 
 // Reconcile is Apply, but leaves drift as it is where the config wants it reported
 // only, and its errors do not name the config.
 func (r *Reconciler) Reconcile(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
-	return r.apply(ctx, t, sealingKeys, t.Config.Spec.DriftPolicy == v1alpha1.DriftReport)
+	return r.apply(ctx, t, sealingKeys, how{holdDrift: t.Config.Spec.DriftPolicy == v1alpha1.DriftReport})
+}
+
+// how says in which way an apply is not the usual one.
+type how struct {
+	holdDrift bool           // leave drift as it is
+	rotation  *plan.Rotation // nil: a bundle that is as wanted may stay
 }
 
 // apply returns, with an error, the last plan that could be made.
-func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, holdDrift bool) (Result, error) {
+func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, how how) (Result, error) {
 	var first string // the revision that was applied when this began
 	for attempt := 1; ; attempt++ {
-		p, err := r.plan(ctx, t)
+		p, err := r.plan(ctx, t, how.rotation)
 		switch {
 		case err != nil:
 			return Result{Plan: p}, err
 		case p.InSync():
 			return Result{Plan: p}, nil
-		case holdDrift && p.OnlyDrift():
+		case how.holdDrift && p.OnlyDrift():
 			return Result{Plan: p, Held: true}, nil
 		}
 		applied := p.Observed.Marker().Revision

@@ -41,14 +41,18 @@ still is.`,
 			if err := errors.Join(f.source.check(paths), f.check()); err != nil {
 				return usage(cmd, err)
 			}
-			return a.apply(cmd.Context(), f, paths)
+			return a.apply(cmd.Context(), f, paths, (*pass).apply)
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&f.allowDirty, "allow-dirty", false, "apply HEAD although the work tree differs from it")
-	cmd.Flags().StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
 	a.aws.register(cmd.Flags())
 	return cmd
+}
+
+func (f *applyFlags) register(cmd *cobra.Command) {
+	f.diffFlags.register(cmd)
+	cmd.Flags().BoolVar(&f.allowDirty, "allow-dirty", false, "apply HEAD although the work tree differs from it")
+	cmd.Flags().StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
 }
 
 func (f *applyFlags) check() error {
@@ -67,7 +71,10 @@ func checkSealingKeys(keys []string) error {
 	return nil
 }
 
-func (a *app) apply(ctx context.Context, f applyFlags, paths []string) error {
+// act makes one target what it should be.
+type act func(*pass, context.Context, controller.Target) (controller.Result, error)
+
+func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) error {
 	render, err := renderer(f.output)
 	if err != nil {
 		return err
@@ -86,7 +93,7 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string) error {
 			return err
 		}
 	}
-	done, err := a.applyAll(ctx, a.newPass(s.uploads, f.unfenced, f.keysOf(s.repo)), targets)
+	done, err := a.applyAll(ctx, a.newPass(s.uploads, f.unfenced, f.keysOf(s.repo)), targets, do)
 	_, writeErr := a.Out.Write(render(done))
 	return errors.Join(err, writeErr)
 }
@@ -125,11 +132,11 @@ func refuseDirty(ctx context.Context, s *source, targets []controller.Target) er
 }
 
 // applyAll applies one target after the other. A failure of one holds up no other.
-func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target) ([]outcome, error) {
+func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target, do act) ([]outcome, error) {
 	var done []outcome
 	var failures []error
 	for _, t := range targets {
-		result, err := p.apply(ctx, t)
+		result, err := do(p, ctx, t)
 		if err != nil {
 			failures = append(failures, err)
 			continue

@@ -63,6 +63,18 @@ func (p *pass) plan(ctx context.Context, t controller.Target) (plan.Plan, error)
 }
 
 func (p *pass) apply(ctx context.Context, t controller.Target) (controller.Result, error) {
+	return p.with(ctx, t, func(r *controller.Reconciler, keys []string) (controller.Result, error) { return r.Apply(ctx, t, keys) })
+}
+
+func (p *pass) rotate(ctx context.Context, t controller.Target, reason string) (controller.Result, error) {
+	return p.with(ctx, t, func(r *controller.Reconciler, keys []string) (controller.Result, error) {
+		return r.Rotate(ctx, t, keys, reason)
+	})
+}
+
+// with has the Reconciler of t's region work on it, with the keys that t may be
+// unsealed with.
+func (p *pass) with(ctx context.Context, t controller.Target, do func(*controller.Reconciler, []string) (controller.Result, error)) (controller.Result, error) {
 	keys, err := p.sealingKeys(t)
 	if err != nil {
 		return controller.Result{}, fmt.Errorf("%s: %w", t.Key(), err)
@@ -71,7 +83,7 @@ func (p *pass) apply(ctx context.Context, t controller.Target) (controller.Resul
 	if err != nil {
 		return controller.Result{}, err
 	}
-	return r.Apply(ctx, t, keys)
+	return do(r, keys)
 }
 
 // uploads remembers uploads in a folder, which only its owner writes to. It holds

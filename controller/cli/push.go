@@ -348,7 +348,7 @@ func (a *app) applyAloud(ctx context.Context, repo *gitsource.Repository, settin
 	p := a.newPass(uploadsIn(repo.GitDir()), settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
 	var failures []error
 	for _, t := range targets {
-		done, err := a.applyAll(ctx, p, []controller.Target{t})
+		done, err := a.applyAll(ctx, p, []controller.Target{t}, (*pass).apply)
 		_, _ = a.Out.Write(renderText(done))
 		if err != nil {
 			failures = append(failures, err)

@@ -30,7 +30,7 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 		return Plan{}, err
 	}
 	if last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
-		last.Source == want.Source() && last.Code == want.Code {
+		last.Source == want.Source() && last.Code == want.Code && !want.rotates(last.BundleID) {
 		p.Carried = last
 	}
 	p.secrets(marked, marker)
@@ -172,6 +172,8 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 	switch {
 	case !marked:
 		p.BundleReason = "first delivery"
+	case p.Want.rotates(m.BundleID):
+		p.BundleReason = p.Want.Rotation.reason()
 	case m.Source != p.Want.Source():
 		p.BundleReason = p.sourceReason()
 	case p.expired(m, now):
@@ -208,6 +210,14 @@ func (p *Plan) packageDetail(marked, codeChanged, replaced bool) string {
 		return "replaced outside sealift; built again from " + path
 	}
 	return "code unchanged; built from " + path + " with the new bundle"
+}
+
+// reason says that a person asked for a fresh data key, and why.
+func (r Rotation) reason() string {
+	if r.Reason == "" {
+		return "rotated by hand"
+	}
+	return "rotated by hand: " + r.Reason
 }
 
 // sourceReason says which part of the bundle's source changed.

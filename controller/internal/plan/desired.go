@@ -27,6 +27,20 @@ type Desired struct {
 	// Previous is the config at the marker's revision, from which the changed
 	// names are told; nil if that revision or the file in it is gone.
 	Previous *v1alpha1.SealedConfig
+	// Rotation asks for another bundle than those that were there; nil: any will do.
+	Rotation *Rotation
+}
+
+// Rotation asks for a fresh data key although nothing changed. It says what may not
+// stay instead of what is to be done, so that whoever starts again draws no second key.
+type Rotation struct {
+	Reason  string   // why, for the log and the outcome; may be ""
+	Retired []string // ids of the bundles that were deployed, or uploaded, when it was asked for
+}
+
+// rotates reports whether a bundle may not stay.
+func (d Desired) rotates(bundleID string) bool {
+	return d.Rotation != nil && slices.Contains(d.Rotation.Retired, bundleID)
 }
 
 // CodeIdentity returns the identity of a package that is built from a folder of a
