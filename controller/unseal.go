@@ -18,9 +18,9 @@ type Unwrapper interface {
 }
 
 // Unseal opens the sealed values of a config that names lists. It is the one
-// function that makes plaintext, and has three callers: sealBundle, which seals it
-// again in memory, and the commands `sealift unseal` and `sealift edit`, whose purpose
-// is to show it.
+// function that makes plaintext, and has four callers: sealBundle and the command
+// `sealift reseal`, which seal it again in memory, and the commands `sealift unseal` and
+// `sealift edit`, whose purpose is to show it.
 //
 // KMS is asked with trusted keys (ARNs) alone, once for all values that were sealed
 // together, and not before every value was found to be sealed for its place with

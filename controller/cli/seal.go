@@ -193,7 +193,11 @@ type sealingKey struct {
 }
 
 // sealingKeyFor returns the key that new values in a manifest are sealed with.
-func sealingKeyFor(file string) (sealingKey, error) {
+func sealingKeyFor(file string) (sealingKey, error) { return sealingKeyNamed(file, "") }
+
+// sealingKeyNamed returns the one of the nearest settings' sealing keys that has an
+// ARN, or the first for "".
+func sealingKeyNamed(file, arn string) (sealingKey, error) {
 	settings, tree, found, err := settingsFor(file)
 	switch {
 	case err != nil:
@@ -203,12 +207,19 @@ func sealingKeyFor(file string) (sealingKey, error) {
 	case len(settings.SealingKeys) == 0:
 		return sealingKey{}, hint(v1alpha1.Error{File: tree.show(found), Field: "sealingKeys", Cause: "none: no key to seal with"}, "name one; `sealift keys list` shows its ARN")
 	}
-	key := sealingKey{SealingKey: settings.SealingKeys[0]}
+	i := 0
+	if arn != "" {
+		if i = slices.Index(settings.ARNs(), arn); i < 0 {
+			return sealingKey{}, hint(fmt.Errorf("%s is not among sealingKeys of %s, so what it seals would not be trusted", arn, tree.show(found)),
+				"add it there, with its PEM from: sealift keys public %s", arn)
+		}
+	}
+	key := sealingKey{SealingKey: settings.SealingKeys[i]}
 	if key.PublicKey == "" {
 		return key, nil
 	}
 	if key.public, err = publicKeyOf(tree.files(), found, key.SealingKey); err != nil {
-		const field = "sealingKeys[0].publicKey"
+		field := fmt.Sprintf("sealingKeys[%d].publicKey", i)
 		return sealingKey{}, hint(v1alpha1.Error{File: tree.show(found), Line: settings.Line(field), Field: field, Cause: err.Error()},
 			"write it anew: sealift keys public %s > %s", key.ARN, key.PublicKey)
 	}
