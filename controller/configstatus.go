@@ -1,9 +1,13 @@
 package controller
 
 import (
+	"cmp"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -18,9 +22,38 @@ type ConfigStatus struct {
 	Suspended bool        `json:"suspended,omitempty"`
 	Changes   string      `json:"changes,omitempty"` // to be made, in a few words; absent if they are not known
 	Status    plan.Status `json:"status"`
+	// SealingKeys are the keys that the config's values are sealed under, sorted by ARN.
+	SealingKeys []SealingKeyUse `json:"sealingKeys,omitempty"`
 	// LastReason is why the operator wrote the bundle last; "" if it never did, and where
 	// nothing is kept.
 	LastReason string `json:"lastReason,omitempty"`
+}
+
+// SealingKeyUse says how many values of a config are under a sealing key.
+type SealingKeyUse struct {
+	ARN    string `json:"arn"`
+	Values int    `json:"values"`
+	// Configured is set if the key is among sealingKeys of the nearest settings.
+	Configured bool `json:"configured"`
+}
+
+// sealingKeys returns the keys that t's values are sealed under.
+func (t Target) sealingKeys() []SealingKeyUse {
+	var used []SealingKeyUse
+	for _, value := range t.Config.Spec.Sealed {
+		sealed, err := envelope.ParseSealed(value)
+		if err != nil {
+			continue // not of a manifest that was decoded
+		}
+		arn := sealed.KeyID()
+		i := slices.IndexFunc(used, func(u SealingKeyUse) bool { return u.ARN == arn })
+		if i < 0 {
+			i, used = len(used), append(used, SealingKeyUse{ARN: arn, Configured: slices.Contains(t.trusted, arn)})
+		}
+		used[i].Values++
+	}
+	slices.SortFunc(used, func(a, b SealingKeyUse) int { return cmp.Compare(a.ARN, b.ARN) })
+	return used
 }
 
 // NewConfigStatus returns the status of t: s, and in a few words what p would change.
@@ -28,6 +61,7 @@ func NewConfigStatus(t Target, s plan.Status, p plan.Plan) ConfigStatus {
 	spec := t.Config.Spec
 	one := ConfigStatus{
 		Config: t.Key(), File: t.File, Region: t.Region(), Function: spec.Function.Name, Alias: spec.Function.Alias, Suspended: spec.Suspend, Status: s,
+		SealingKeys: t.sealingKeys(),
 	}
 	if drifted := one.Condition(plan.ConditionDrifted); drifted.Status != metav1.ConditionUnknown {
 		one.Changes = p.Summary()

@@ -28,6 +28,7 @@ type Target struct {
 	history History
 	region  string
 	earlier *earlier // that of all copies of this Target
+	trusted []string // ARNs of the settings' sealing keys
 }
 
 // Key returns namespace/name.
@@ -57,6 +58,7 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	if err != nil {
 		return err
 	}
+	t.trusted = settings.ARNs()
 	spec := &t.Config.Spec
 	if own := spec.Function.Region; spec.Function.Account != "" && sel.Region != "" && sel.Region != own {
 		return fmt.Errorf("spec.function.name: the ARN is of a function in %s, and --region says %s", own, sel.Region)

@@ -41,6 +41,9 @@ folder) in the commit at HEAD, and show for each config:
   DATA KEY  the age of the deployed bundle's data key
   CHANGES   what apply would change, in a few words; diff shows them
 
+In JSON and YAML sealingKeys are the keys that values are sealed under; more than one,
+or one that the settings do not name, is noted on standard error.
+
 With --repo a branch of another repository is read. There is no store: Lambda is
 asked, nothing is written, and KMS is not asked. In JSON and YAML a condition's
 lastTransitionTime is the time of this look.
@@ -83,7 +86,23 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 		failures = append(failures, err)
 		list = append(list, one)
 	}
-	return errors.Join(append(failures, render(a.Out, list, a.now()))...)
+	err = render(a.Out, list, a.now())
+	for _, one := range list {
+		a.noteSealingKeys(one)
+	}
+	return errors.Join(append(failures, err)...)
+}
+
+// noteSealingKeys says what there is to do about the keys that values are sealed under.
+func (a *app) noteSealingKeys(s controller.ConfigStatus) {
+	for _, key := range s.SealingKeys {
+		if !key.Configured {
+			fmt.Fprintf(a.Err, "note: %s: %s sealed under %s, which is not among sealingKeys of %s\n", s.Config, areValues(key.Values), key.ARN, controller.SettingsFile)
+		}
+	}
+	if n := len(s.SealingKeys); n > 1 {
+		fmt.Fprintf(a.Err, "note: %s: values are sealed under %d keys; sealift reseal %s brings them under one\n", s.Config, n, printable(s.File))
+	}
 }
 
 // status observes a target. The result says what the error says too.
