@@ -36,6 +36,7 @@ func allowed() map[string][]string {
 		internal + "plan":      {"api/envelope", "api/v1alpha1"},
 		internal + "pack":      {},
 		internal + "gitsource": {},
+		internal + "iam":       {"api/envelope"},
 		internal + "awskms":    {"api/envelope"},
 		internal + "awslambda": {internal + "plan"},
 		internal + "awstest":   {},
@@ -51,7 +52,7 @@ func allowed() map[string][]string {
 		"controller":        {"api/envelope", "api/v1alpha1", internal + "plan", internal + "pack"},
 		internal + "server": {"controller", internal + "plan"},
 		"controller/cli": {"api/envelope", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
-			internal + "awskms", internal + "awslambda", internal + "server", internal + "localaws", local + "runtime"},
+			internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
 		"manifests/samples/functions/hello-go": {"api/reader"},

@@ -117,6 +117,15 @@ func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 	return key, nil
 }
 
+// ARN returns that of the key that keyID (id, ARN or alias) names, with one call.
+func (c *Client) ARN(ctx context.Context, keyID string) (string, error) {
+	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
+	if err != nil {
+		return "", classify("DescribeKey", keyID, err)
+	}
+	return aws.ToString(out.KeyMetadata.Arn), nil
+}
+
 // PublicKey returns the public part of an RSA key.
 func (c *Client) PublicKey(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
 	out, err := c.api.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))

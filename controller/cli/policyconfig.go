@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller"
+	"sealift.dev/sealift/controller/internal/awskms"
+	"sealift.dev/sealift/controller/internal/iam"
+)
+
+// policyConfigs reads the manifests and settings that a policy is made from. All faults
+// of all files are told at once.
+func (a *app) policyConfigs(ctx context.Context, f policyFlags, need needs) ([]iam.Config, error) {
+	if len(f.files) == 0 {
+		f.files = []string{"."}
+	}
+	trees := make(map[string]*verification)
+	var order []*verification
+	for _, name := range f.files {
+		v, start, err := verificationOf(trees, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.collect(ctx, start); err != nil {
+			return nil, fmt.Errorf("read %s: %w", printable(name), err)
+		}
+		if len(order) == 0 || order[len(order)-1] != v {
+			order = append(order, v)
+		}
+	}
+	var configs []iam.Config
+	var failures []error
+	done := make(map[*verification]bool)
+	for _, v := range order {
+		if done[v] {
+			continue
+		}
+		done[v] = true
+		if faults, _ := v.check(); len(faults) > 0 {
+			failures = append(failures, invalidFiles(faults))
+			continue
+		}
+		for _, file := range v.files {
+			c, err := a.policyConfig(ctx, f, need, v, file)
+			configs, failures = append(configs, c), append(failures, err)
+		}
+	}
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	if len(configs) == 0 {
+		return nil, hint(errNoConfig, "name manifests with -f FILE; make one with `sealift seal -f FILE NAME`")
+	}
+	return configs, nil
+}
+
+// policyConfig completes a config from its settings, as far as it is needed.
+func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *verification, file v1alpha1.File) (iam.Config, error) {
+	settings, found, err := controller.FindSettings(v.tree.files(), path.Dir(file.Path))
+	if err != nil {
+		return iam.Config{}, v.tree.shown(err)
+	}
+	spec := file.Config.Spec
+	shown := v.tree.show(file.Path)
+	c := iam.Config{Namespace: file.Config.Namespace, Name: file.Config.Name, Function: spec.Function.Name, Alias: spec.Function.Alias}
+	for _, key := range settings.SealingKeys {
+		c.SealingKeys = append(c.SealingKeys, iam.SealingKey{ARN: key.ARN, Offline: key.PublicKey != ""})
+	}
+	if need.sealing && len(c.SealingKeys) == 0 {
+		return iam.Config{}, hint(fmt.Errorf("%s: no %s above it names sealingKeys", printable(shown), controller.SettingsFile), "run `sealift init` in the repository")
+	}
+	if !need.bundle {
+		return c, nil
+	}
+	if c.Region = cmp.Or(a.aws.Region, spec.Function.Region, settings.Region); c.Region == "" {
+		if c.Region, err = a.aws.defaultRegion(ctx); err != nil {
+			return iam.Config{}, fmt.Errorf("%s: %w", printable(shown), err)
+		}
+	}
+	if err := (envelope.Consumer{Region: c.Region, Function: c.Function}).Validate(); err != nil {
+		return iam.Config{}, fmt.Errorf("%s: %w", printable(shown), err)
+	}
+	where, key := "spec.bundle.kmsKey", spec.Bundle.KMSKey
+	if key == "" {
+		where, key = "bundleKey of "+v.tree.show(found), settings.BundleKey
+	}
+	if c.Account, err = accountOf(f.account, spec.Function.Account, key, settings); err == nil {
+		c.BundleKey, err = a.bundleKeyARN(ctx, f, where, key, c)
+	}
+	if err == nil && c.Account == "" && strings.HasPrefix(key, "alias/") {
+		c.Account = strings.Split(c.BundleKey, ":")[4] // an alias without one is the caller's
+	}
+	if err == nil && need.account && c.Account == "" {
+		err = hint(errors.New("the AWS account of the function is not known"), "give it with --account, or the function by its ARN in spec.function.name")
+	}
+	if err != nil {
+		return iam.Config{}, fmt.Errorf("%s: %w", printable(shown), err)
+	}
+	return c, nil
+}
+
+// accountOf returns the account of a function: that of its ARN, of the flag, or else the
+// one that all keys are of; "" if there is none.
+func accountOf(flag, own, bundleKey string, settings controller.Settings) (string, error) {
+	switch {
+	case own != "" && flag != "" && own != flag:
+		return "", fmt.Errorf("spec.function.name: the ARN is of the account %s, and --account says %s", own, flag)
+	case own != "", flag != "":
+		return cmp.Or(own, flag), nil
+	}
+	account := ""
+	for _, key := range append(settings.ARNs(), bundleKey) {
+		parsed, err := arn.Parse(key)
+		switch {
+		case err != nil:
+		case account == "":
+			account = parsed.AccountID
+		case account != parsed.AccountID:
+			return "", nil
+		}
+	}
+	return account, nil
+}
+
+// bundleKeyARN returns the ARN of a bundle key. A policy can't name an alias: Resource
+// takes the ARN of a key, and the conditions on aliases go with key/* alone
+// (https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html).
+func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string, c iam.Config) (string, error) {
+	isAlias := strings.Contains(key, "alias/")
+	switch {
+	case key == "":
+		return "", hint(errors.New("no bundle key: neither spec.bundle.kmsKey nor bundleKey of "+controller.SettingsFile+" is set"), "name one; `sealift keys list` shows its ARN")
+	case isAlias && !f.resolve:
+		return "", hint(fmt.Errorf("%s: %s is an alias, which an IAM policy can't name", where, key), "let KMS be asked for the key with --resolve, or give its ARN; `sealift keys list` shows it")
+	case !isAlias && !envelope.ValidKeyARN(key) && c.Account == "":
+		return "", hint(fmt.Errorf("%s: the AWS account of the key %s is not known", where, key), "give it with --account, or the key by its ARN")
+	case !isAlias && !envelope.ValidKeyARN(key):
+		key = "arn:" + iam.PartitionOf(c.Region) + ":kms:" + c.Region + ":" + c.Account + ":key/" + key
+	case isAlias:
+		cfg, err := a.awsConfig(ctx, c.Region)
+		if err != nil {
+			return "", err
+		}
+		if key, err = awskms.New(cfg).ARN(ctx, key); err != nil {
+			return "", err
+		}
+	}
+	if parsed, err := arn.Parse(key); err != nil || !envelope.ValidKeyARN(key) || parsed.Region != c.Region {
+		return "", fmt.Errorf("%s: %s is not the ARN of a key in %s, where the function is", where, key, c.Region)
+	}
+	return key, nil
+}

@@ -1,0 +1,91 @@
+package iam
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// on is what an action of Lambda is allowed on.
+type on int
+
+const (
+	// function is the ARN without a qualifier, as the call names the function.
+	function on = iota
+	// versions is the ARN with any qualifier: a call that names a version or an alias is
+	// one on that (https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html),
+	// and the number of a version is not known ahead.
+	versions
+)
+
+// right is an action of Lambda on one kind of resource.
+type right struct {
+	action string
+	on     on
+}
+
+// rights returns what a config's function is to be worked on with. A delivery adds what
+// it needs here.
+func (c Config) rights() []right {
+	rights := []right{
+		{"lambda:GetFunction", function},
+		{"lambda:UpdateFunctionCode", function}, // the delivery is the package
+		{"lambda:UpdateFunctionConfiguration", function},
+	}
+	if c.Alias == "" {
+		return rights
+	}
+	rights = append(rights, right{"lambda:PublishVersion", function}, right{"lambda:GetFunction", versions})
+	for _, action := range []string{"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias"} {
+		rights = append(rights, right{action, function}, right{action, versions})
+	}
+	return rights
+}
+
+func (c Config) resource(on on) string {
+	arn := "arn:" + PartitionOf(c.Region) + ":lambda:" + c.Region + ":" + c.Account + ":function:" + c.Function
+	if on == versions {
+		return arn + ":*"
+	}
+	return arn
+}
+
+// functions allows what the configs' functions are to be worked on with: a statement
+// for each set of actions, about the resources that have just these.
+func (p *Policy) functions(configs []Config) {
+	actions := make(map[string][]string) // by resource
+	for _, c := range configs {
+		for _, r := range c.rights() {
+			actions[c.resource(r.on)] = append(actions[c.resource(r.on)], r.action)
+		}
+	}
+	resources := make(map[string][]string) // by actions
+	for _, resource := range slices.Sorted(maps.Keys(actions)) {
+		set := strings.Join(unique(actions[resource]), " ")
+		resources[set] = append(resources[set], resource)
+	}
+	for _, set := range slices.SortedFunc(maps.Keys(resources), func(a, b string) int { return cmp.Compare(resources[a][0], resources[b][0]) }) {
+		sid := "Functions"
+		if strings.HasSuffix(resources[set][0], ":*") {
+			sid = "Versions"
+		}
+		for some := range slices.Chunk(resources[set], most) {
+			p.add(Statement{Sid: sid, Actions: strings.Fields(set), Resources: some})
+		}
+	}
+}
+
+// PartitionOf returns the AWS partition of a region
+// (https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html).
+func PartitionOf(region string) string {
+	for _, known := range []struct{ prefix, partition string }{
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"},
+		{"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"}, {"eusc-", "aws-eusc"},
+	} {
+		if strings.HasPrefix(region, known.prefix) {
+			return known.partition
+		}
+	}
+	return "aws"
+}
