@@ -37,14 +37,14 @@ kms:GenerateDataKey for the namespaces and names of the manifests.`, needs{seali
 		a.policyOf("operator", "Print the policy of who applies: apply, rotate, run, hooks", `Print the policy of who runs apply, rotate, run or a hook: kms:Decrypt on the sealing
 keys, kms:GenerateDataKey on the bundle key for the functions, and what Lambda's part
 takes on these functions. A customer managed key of a function's own environment or
-package is not known here: grant kms:Decrypt on that too.`, needs{sealing: true, bundle: true, account: true}, combined(iam.Operator)),
+package is not known here: grant kms:Decrypt on that too.`, needs{sealing: true, bundle: true}, combined(iam.Operator)),
 		a.policyOf("function", "Print the policy of a function's role", `Print the policy of a function's role: kms:Decrypt on the bundle key for its own bundle.
 As each function has one of its own, JSON is of one manifest alone.`, needs{bundle: true}, eachFunction))
 	return cmd
 }
 
 // needs says what has to be known of configs.
-type needs struct{ sealing, bundle, account bool }
+type needs struct{ sealing, bundle bool }
 
 func (a *app) policyOf(who, short, long string, need needs, build func([]iam.Config) []iam.Policy) *cobra.Command {
 	var f policyFlags
@@ -59,7 +59,7 @@ func (a *app) policyOf(who, short, long string, need needs, build func([]iam.Con
 		},
 	}
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "manifest `FILE`, or folder of them; may be given again; default: this folder")
-	cmd.Flags().StringVar(&f.account, "account", "", "AWS account `id` of functions whose manifest does not give their ARN; default: that of the keys")
+	cmd.Flags().StringVar(&f.account, "account", "", "AWS account `id` of functions whose manifest does not give their ARN; default: that of the bundle key")
 	cmd.Flags().BoolVar(&f.resolve, "resolve", false, "ask KMS for the key of an alias (kms:DescribeKey)")
 	outputFlag(cmd, &f.output, "json", "terraform", "cloudformation")
 	completeManifest(cmd, "file")

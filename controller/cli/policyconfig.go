@@ -93,14 +93,8 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	if key == "" {
 		where, key = "bundleKey of "+v.tree.show(found), settings.BundleKey
 	}
-	if c.Account, err = accountOf(f.account, spec.Function.Account, key, settings); err == nil {
-		c.BundleKey, err = a.bundleKeyARN(ctx, f, where, key, c)
-	}
-	if err == nil && c.Account == "" && strings.HasPrefix(key, "alias/") {
-		c.Account = strings.Split(c.BundleKey, ":")[4] // an alias without one is the caller's
-	}
-	if err == nil && need.account && c.Account == "" {
-		err = hint(errors.New("the AWS account of the function is not known"), "give it with --account, or the function by its ARN in spec.function.name")
+	if c.Account, err = accountOf(f.account, spec.Function.Account); err == nil {
+		c.BundleKey, c.Account, err = a.bundleKeyARN(ctx, f, where, key, c)
 	}
 	if err != nil {
 		return iam.Config{}, fmt.Errorf("%s: %w", printable(shown), err)
@@ -108,54 +102,46 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	return c, nil
 }
 
-// accountOf returns the account of a function: that of its ARN, of the flag, or else the
-// one that all keys are of; "" if there is none.
-func accountOf(flag, own, bundleKey string, settings controller.Settings) (string, error) {
-	switch {
-	case own != "" && flag != "" && own != flag:
+// accountOf returns the account that a function's own ARN or the flag names, or "".
+func accountOf(flag, own string) (string, error) {
+	if own != "" && flag != "" && own != flag {
 		return "", fmt.Errorf("spec.function.name: the ARN is of the account %s, and --account says %s", own, flag)
-	case own != "", flag != "":
-		return cmp.Or(own, flag), nil
 	}
-	account := ""
-	for _, key := range append(settings.ARNs(), bundleKey) {
-		parsed, err := arn.Parse(key)
-		switch {
-		case err != nil:
-		case account == "":
-			account = parsed.AccountID
-		case account != parsed.AccountID:
-			return "", nil
-		}
-	}
-	return account, nil
+	return cmp.Or(own, flag), nil
 }
 
-// bundleKeyARN returns the ARN of a bundle key. A policy can't name an alias: Resource
+// bundleKeyARN returns the ARN of a bundle key and its account, which is the function's:
+// apply takes no other. A policy can't name an alias: Resource
 // takes the ARN of a key, and the conditions on aliases go with key/* alone
 // (https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html).
-func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string, c iam.Config) (string, error) {
+func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string, c iam.Config) (arnOfKey, account string, err error) {
 	isAlias := strings.Contains(key, "alias/")
 	switch {
 	case key == "":
-		return "", hint(errors.New("no bundle key: neither spec.bundle.kmsKey nor bundleKey of "+controller.SettingsFile+" is set"), "name one; `sealift keys list` shows its ARN")
+		return "", "", hint(errors.New("no bundle key: neither spec.bundle.kmsKey nor bundleKey of "+controller.SettingsFile+" is set"), "name one; `sealift keys list` shows its ARN")
 	case isAlias && !f.resolve:
-		return "", hint(fmt.Errorf("%s: %s is an alias, which an IAM policy can't name", where, key), "let KMS be asked for the key with --resolve, or give its ARN; `sealift keys list` shows it")
+		return "", "", hint(fmt.Errorf("%s: %s is an alias, which an IAM policy can't name", where, key), "let KMS be asked for the key with --resolve, or give its ARN; `sealift keys list` shows it")
 	case !isAlias && !envelope.ValidKeyARN(key) && c.Account == "":
-		return "", hint(fmt.Errorf("%s: the AWS account of the key %s is not known", where, key), "give it with --account, or the key by its ARN")
+		return "", "", hint(fmt.Errorf("%s: the AWS account of the key %s is not known", where, key), "give it with --account, or the key by its ARN")
 	case !isAlias && !envelope.ValidKeyARN(key):
 		key = "arn:" + iam.PartitionOf(c.Region) + ":kms:" + c.Region + ":" + c.Account + ":key/" + key
 	case isAlias:
 		cfg, err := a.awsConfig(ctx, c.Region)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		if key, err = awskms.New(cfg).ARN(ctx, key); err != nil {
-			return "", err
+		found, err := awskms.New(cfg).Look(ctx, key)
+		if err != nil {
+			return "", "", err
 		}
+		key = found.ARN
 	}
-	if parsed, err := arn.Parse(key); err != nil || !envelope.ValidKeyARN(key) || parsed.Region != c.Region {
-		return "", fmt.Errorf("%s: %s is not the ARN of a key in %s, where the function is", where, key, c.Region)
+	parsed, err := arn.Parse(key)
+	switch {
+	case err != nil, !envelope.ValidKeyARN(key), parsed.Region != c.Region:
+		return "", "", fmt.Errorf("%s: %s is not the ARN of a key in %s, where the function is", where, key, c.Region)
+	case c.Account != "" && c.Account != parsed.AccountID:
+		return "", "", hint(fmt.Errorf("%s: the key is of the account %s, and the function of %s", where, parsed.AccountID, c.Account), "name a bundle key of the function's own account")
 	}
-	return key, nil
+	return key, parsed.AccountID, nil
 }

@@ -91,6 +91,18 @@ type Key struct {
 // Describe looks up a key by id, ARN or alias. It returns an *Error that wraps
 // ErrNotFound if there is none.
 func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
+	key, err := c.Look(ctx, keyID)
+	if err == nil && !key.Offline {
+		key.Rotation, err = c.Rotation(ctx, key.ARN)
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	return key, nil
+}
+
+// Look is Describe with one call: whether a key rotates is left open.
+func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
 		return Key{}, classify("DescribeKey", keyID, err)
@@ -101,11 +113,6 @@ func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 	case types.KeySpecRsa3072, types.KeySpecRsa4096:
 		key.Offline = true
 	case types.KeySpecSymmetricDefault:
-		status, err := c.api.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: m.Arn}, in(regionOf(key.ARN)))
-		if err != nil {
-			return Key{}, classify("GetKeyRotationStatus", key.ARN, err)
-		}
-		key.Rotation = status.KeyRotationEnabled
 	default:
 		return Key{}, &Error{Operation: "DescribeKey", KeyID: keyID, Cause: fmt.Errorf("key spec %s", m.KeySpec),
 			Fix: "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption"}
@@ -117,13 +124,22 @@ func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 	return key, nil
 }
 
-// ARN returns that of the key that keyID (id, ARN or alias) names, with one call.
-func (c *Client) ARN(ctx context.Context, keyID string) (string, error) {
-	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
+// Rotation reports whether KMS rotates the material of a symmetric key.
+func (c *Client) Rotation(ctx context.Context, keyID string) (bool, error) {
+	status, err := c.api.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
-		return "", classify("DescribeKey", keyID, err)
+		return false, classify("GetKeyRotationStatus", keyID, err)
 	}
-	return aws.ToString(out.KeyMetadata.Arn), nil
+	return status.KeyRotationEnabled, nil
+}
+
+// Policy returns the document of a key's policy.
+func (c *Client) Policy(ctx context.Context, keyID string) (string, error) {
+	out, err := c.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
+	if err != nil {
+		return "", classify("GetKeyPolicy", keyID, err)
+	}
+	return aws.ToString(out.Policy), nil
 }
 
 // PublicKey returns the public part of an RSA key.
