@@ -139,3 +139,6 @@ func Sweep(folders ...string) (int, error) {
 func ServeOn(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger, work func(context.Context) error) error {
 	return serveOn(ctx, listener, handler, log, func(ctx context.Context, _ string) error { return work(ctx) })
 }
+
+// DeployerOf names the tool that a function's tags tell of.
+func DeployerOf(tags map[string]string) string { return deployerOf(tags) }

@@ -310,17 +310,6 @@ func (p *Plan) sameRelease(v Configuration) bool {
 	return true
 }
 
-// checkSize refuses an environment that Lambda would refuse, before anything is
-// written. The marker of the coming write has the size of this one.
-func (p *Plan) checkSize(now time.Time) error {
-	if !p.Configure {
-		return nil
-	}
-	likely := p.Want.MarkerFor(strings.Repeat("x", 22), strings.Repeat("x", 44), now)
-	likely.Revision = cmp.Or(likely.Revision, strings.Repeat("x", 40)) // of a work tree
-	return checkEnvironmentSize(p.Environment(p.Observed.Latest.Environment, likely))
-}
-
 func sortedUnion(a, b map[string]string) []string {
 	names := maps.Clone(a)
 	if names == nil {

@@ -2,9 +2,12 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
+	"time"
 )
 
 // maxEnvironment is Lambda's limit on all environment variables together, in
@@ -43,21 +46,40 @@ func (p Plan) CheckBundleKey(keyARN string) error {
 	}
 }
 
-// checkEnvironmentSize returns an error if Lambda would refuse env for its size.
-// Lambda measures the variables as one JSON object. The error names no value.
-func checkEnvironmentSize(env map[string]string) error {
+// environmentSize returns the size of env as Lambda measures it: as one JSON object.
+func environmentSize(env map[string]string) (int, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(env); err != nil {
-		return fmt.Errorf("measure environment: %w", err)
+		return 0, fmt.Errorf("measure environment: %w", err)
 	}
-	if n := b.Len() - 1; n > maxEnvironment { // Encode ends with a line feed
-		return Problem{
+	return b.Len() - 1, nil // Encode ends with a line feed
+}
+
+// Headroom returns how many bytes Lambda's limit leaves in the environment when what p
+// wants is written, with the marker. It is negative if that would be refused.
+func (p Plan) Headroom(now time.Time) (int, error) {
+	likely := p.Want.MarkerFor(strings.Repeat("x", 22), strings.Repeat("x", 44), now)
+	likely.Revision = cmp.Or(likely.Revision, strings.Repeat("x", 40)) // of a work tree
+	n, err := environmentSize(p.Environment(p.Observed.Latest.Environment, likely))
+	return maxEnvironment - n, err
+}
+
+// checkSize refuses an environment that Lambda would refuse, before anything is
+// written. The marker of the coming write has the size of this one. The error names no
+// value.
+func (p *Plan) checkSize(now time.Time) error {
+	if !p.Configure {
+		return nil
+	}
+	left, err := p.Headroom(now)
+	if err == nil && left < 0 {
+		err = Problem{
 			Reason:  "EnvironmentTooLarge",
-			Message: fmt.Sprintf("the environment would be %d bytes with sealift's marker, over Lambda's %d", n, maxEnvironment),
+			Message: fmt.Sprintf("the environment would be %d bytes with sealift's marker, over Lambda's %d", maxEnvironment-left, maxEnvironment),
 			Fix:     "move values from spec.environment to spec.sealed: a bundle holds up to 1 MiB",
 		}
 	}
-	return nil
+	return err
 }
