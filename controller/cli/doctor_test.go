@@ -96,8 +96,8 @@ func TestDoctorFindings(t *testing.T) {
 		status  int
 		want    string
 	}{
-		{"clock a little off", time.Minute, [2]string{}, nil, 0, "warn       clock         1m0s off AWS's\n"},
-		{"clock off", -time.Hour, [2]string{}, nil, 2, "fail       clock         1h0m0s off AWS's; AWS refuses calls that are signed 5m0s off\n                         fix: set the clock, by NTP for example\n"},
+		{"clock a little off", time.Minute, [2]string{}, nil, 0, "warn       clock         about 1m0s off AWS's\n"},
+		{"clock off", -time.Hour, [2]string{}, nil, 2, "fail       clock         about 1h0m0s off AWS's; AWS refuses calls that are signed 5m0s off\n                         fix: set the clock, by NTP for example\n"},
 		{"signatures are enforced", 0, [2]string{}, signing("Enforce"), 2, "fail       code signing  payments/hello: Lambda refuses packages without a signature, and sealift signs none\n                         fix: take the code signing"},
 		{"signatures are noted", 0, [2]string{}, signing("Warn"), 0, "warn       code signing  payments/hello: Lambda notes that the packages have no signature (Warn)\n"},
 		{"signing not allowed", 0, [2]string{}, map[string]string{"code-signing-config": "AccessDeniedException"}, 0,

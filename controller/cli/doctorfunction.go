@@ -58,14 +58,17 @@ func (d *doctor) account(ctx context.Context, region string) bool {
 	return true
 }
 
+// clock takes how far the clock is ahead, as exactly as an answer's Date and the time
+// that it took to come let it be known.
 func (d *doctor) clock(off time.Duration) {
-	off = off.Abs().Round(time.Second)
+	off = off.Abs()
+	about := off.Round(time.Minute)
 	const fix = "set the clock, by NTP for example"
 	switch {
 	case off > maxSkew:
-		d.fail("clock", "", fix, "%s off AWS's; AWS refuses calls that are signed %s off", off, maxSkew)
+		d.fail("clock", "", fix, "about %s off AWS's; AWS refuses calls that are signed %s off", about, maxSkew)
 	case off > notable:
-		d.warn("clock", "", fix, "%s off AWS's", off)
+		d.warn("clock", "", fix, "about %s off AWS's", about)
 	default:
 		d.ok("clock", "", "as AWS's")
 	}
