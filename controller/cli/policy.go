@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 
@@ -131,6 +130,3 @@ func oneDocument(policies []iam.Policy) ([]byte, error) {
 	}
 	return policies[0].JSON(), nil
 }
-
-// errNoConfig says that there is nothing to make a policy for.
-var errNoConfig = errors.New("no SealedConfig there")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -33,18 +34,13 @@ func (a *app) policyConfigs(ctx context.Context, f policyFlags, need needs) ([]i
 		if err := v.collect(ctx, start); err != nil {
 			return nil, fmt.Errorf("read %s: %w", printable(name), err)
 		}
-		if len(order) == 0 || order[len(order)-1] != v {
+		if !slices.Contains(order, v) {
 			order = append(order, v)
 		}
 	}
 	var configs []iam.Config
 	var failures []error
-	done := make(map[*verification]bool)
 	for _, v := range order {
-		if done[v] {
-			continue
-		}
-		done[v] = true
 		if faults, _ := v.check(); len(faults) > 0 {
 			failures = append(failures, invalidFiles(faults))
 			continue
@@ -58,7 +54,7 @@ func (a *app) policyConfigs(ctx context.Context, f policyFlags, need needs) ([]i
 		return nil, err
 	}
 	if len(configs) == 0 {
-		return nil, hint(errNoConfig, "name manifests with -f FILE; make one with `sealift seal -f FILE NAME`")
+		return nil, hint(errors.New("no SealedConfig there"), "name manifests with -f FILE; make one with `sealift seal -f FILE NAME`")
 	}
 	return configs, nil
 }
