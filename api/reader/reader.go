@@ -2,21 +2,12 @@ package reader
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"time"
 
 	"sealift.dev/sealift/api/envelope"
 )
-
-// DefaultPath is where sealift puts the bundle in a package, unless spec.bundle.path
-// says otherwise.
-const DefaultPath = "sealed-config.jwe"
 
 // Decrypter unwraps data keys: KMS Decrypt behind one method.
 type Decrypter interface {
@@ -43,11 +34,12 @@ func (f DecryptFunc) Decrypt(ctx context.Context, keyID string, wrapped []byte, 
 type Options struct {
 	// Decrypter unwraps the data key.
 	Decrypter Decrypter
-	// Path of the bundle; a relative one is taken from LAMBDA_TASK_ROOT, the
-	// folder of the function's code. Default: DefaultPath.
+	// Path of the bundle. An absolute one is used whatever the environment says; a
+	// relative one is taken from LAMBDA_TASK_ROOT, the folder of the function's
+	// code, where SEALIFT_BUNDLE is not set. Default: DefaultPath.
 	Path string
-	// Getenv reads AWS_REGION, AWS_LAMBDA_FUNCTION_NAME and LAMBDA_TASK_ROOT.
-	// Default: os.Getenv.
+	// Getenv reads SEALIFT_BUNDLE, AWS_REGION, AWS_LAMBDA_FUNCTION_NAME and
+	// LAMBDA_TASK_ROOT. Default: os.Getenv.
 	Getenv func(name string) string
 	// Jitter returns how long to wait before the next try: a time from 0 up to
 	// most. Default: uniform, from math/rand/v2.
@@ -57,12 +49,6 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
-	}
-	if o.Path == "" {
-		o.Path = DefaultPath
-	}
-	if !filepath.IsAbs(o.Path) {
-		o.Path = filepath.Join(o.Getenv("LAMBDA_TASK_ROOT"), o.Path)
 	}
 	if o.Jitter == nil {
 		o.Jitter = func(most time.Duration) time.Duration { return rand.N(most + 1) }
@@ -80,7 +66,7 @@ func (o Options) withDefaults() Options {
 // with that error, not go on without secrets.
 func Open(ctx context.Context, options Options) (*Secrets, error) {
 	o := options.withDefaults()
-	data, err := readBundle(o.Path)
+	data, err := locate(o.Path, o.Getenv).read()
 	if err != nil {
 		return nil, err
 	}
@@ -104,25 +90,7 @@ func Open(ctx context.Context, options Options) (*Secrets, error) {
 	if err != nil {
 		return nil, openFailed(err)
 	}
-	return &Secrets{values: values}, nil
-}
-
-// readBundle reads one byte more than a bundle may have, for ParseBundle to see.
-func readBundle(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Code: Missing, Cause: fmt.Sprintf("there is no bundle at %s; write it with sealift apply", path)}
-	}
-	unreadable := &Error{Code: Missing, Cause: fmt.Sprintf("the bundle at %s can't be read; check what it is and its permissions", path)}
-	if err != nil {
-		return nil, unreadable
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, envelope.MaxBundleSize+1))
-	if err != nil {
-		return nil, unreadable
-	}
-	return data, nil
+	return &Secrets{id: bundle.ID(), values: values}, nil
 }
 
 // consumer says who this function is, from what the Lambda runtime sets

@@ -15,6 +15,7 @@ const redacted = "[redacted]"
 // Secrets is what a bundle holds. It prints as "[redacted]" in every way. It is
 // safe for concurrent use; the zero Secrets is empty.
 type Secrets struct {
+	id     string
 	values map[string]envelope.Secret
 }
 
@@ -30,6 +31,10 @@ func (s *Secrets) Get(name string) (string, error) {
 
 // Names returns the names of all secrets in ascending order.
 func (s *Secrets) Names() []string { return slices.Sorted(maps.Keys(s.values)) }
+
+// BundleID returns the id of the bundle that the secrets come from, which is in its
+// header and no secret: base64url of 16 bytes, "" of the zero Secrets.
+func (s *Secrets) BundleID() string { return s.id }
 
 // String returns "[redacted]".
 func (Secrets) String() string { return redacted }

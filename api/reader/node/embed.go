@@ -1,11 +1,11 @@
-// Package node carries the function's side of sealift for Node.js: one file,
-// which is copied beside a handler.
+// Package node carries the function's side of sealift for Node.js, as it is copied
+// beside a handler.
 package node
 
-import _ "embed" // for Reader
+import "embed"
 
-// Reader is sealift.cjs. It may be required by CommonJS modules and imported by
-// name by ES modules, in Node.js 20 and later.
+// Files are the reader, for Node.js 18 and later: sealift.cjs, which is all of it;
+// sealift.mjs, the same for ES modules; and their types.
 //
-//go:embed sealift.cjs
-var Reader []byte
+//go:embed sealift.cjs sealift.mjs sealift.d.ts sealift.d.mts sealift.d.cts
+var Files embed.FS

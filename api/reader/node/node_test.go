@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -9,7 +8,6 @@ import (
 	"errors"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,34 +20,6 @@ import (
 	"sealift.dev/sealift/api/reader/node"
 )
 
-// requireNode skips the test where there is no Node.js, unless
-// SEALIFT_TEST_REQUIRE names it.
-func requireNode(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("node")
-	if err == nil {
-		return program
-	}
-	if slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), "node") {
-		t.Fatal("node is not installed, and SEALIFT_TEST_REQUIRE names it")
-	}
-	t.Skip("node is not installed")
-	return ""
-}
-
-// run runs node and returns what it wrote to its standard output.
-func run(t *testing.T, args ...string) []byte {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), requireNode(t), args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("node %s: %v\n%s%s", strings.Join(args, " "), err, out, &stderr)
-	}
-	return out
-}
-
 type answer struct {
 	Result   string            `json:"result"`
 	Message  string            `json:"message"`
@@ -61,10 +31,6 @@ type answer struct {
 // same code, the same words, the same number of calls, the same secrets.
 func TestVectors(t *testing.T) {
 	const folder = "../vectors"
-	var got map[string]answer
-	if err := json.Unmarshal(run(t, "testdata/vectors.cjs", "sealift.cjs", folder), &got); err != nil {
-		t.Fatal(err)
-	}
 	files, err := filepath.Glob(folder + "/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no vectors: %v", err)
@@ -74,10 +40,51 @@ func TestVectors(t *testing.T) {
 		want[filepath.Base(path)] = openInGo(t, path)
 	}
 	forgetFormatCauses(want)
-	forgetFormatCauses(got)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the readers disagree (-go +node):\n%s", diff)
+	eachNode(t, func(t *testing.T, program string) {
+		var got map[string]answer
+		if err := json.Unmarshal(run(t, program, "testdata/vectors.cjs", "sealift.cjs", folder), &got); err != nil {
+			t.Fatal(err)
+		}
+		forgetFormatCauses(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the readers disagree (-go +node):\n%s", diff)
+		}
+	})
+}
+
+// TestWhereVectors opens the vectors about where a bundle is found.
+func TestWhereVectors(t *testing.T) {
+	const folder = "../vectors-where"
+	files, err := filepath.Glob(folder + "/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
 	}
+	type outcome struct {
+		Result   string
+		KMSCalls int
+		BundleID string
+	}
+	want := make(map[string]outcome)
+	for _, path := range files {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v outcome
+		if err := json.Unmarshal(data, &v); err != nil {
+			t.Fatal(err)
+		}
+		want[filepath.Base(path)] = v
+	}
+	eachNode(t, func(t *testing.T, program string) {
+		var got map[string]outcome
+		if err := json.Unmarshal(run(t, program, "testdata/where.cjs", "sealift.cjs", folder), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the reader opens other bundles (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // forgetFormatCauses drops the words of E_FORMAT: where a header has several
@@ -159,17 +166,80 @@ func openInGo(t *testing.T, path string) answer {
 }
 
 // TestBehaviour runs the tests that are in JavaScript: the reader's cache, back-off,
-// time-outs, printing, both kinds of module, and the examples of SPEC.md by hand.
+// time-outs, printing, canary, both kinds of module, and the examples of SPEC.md by
+// hand.
 func TestBehaviour(t *testing.T) {
-	run(t, "--test", "testdata/behaviour.test.mjs", "testdata/byhand.test.cjs")
+	eachNode(t, func(t *testing.T, program string) {
+		run(t, program, "--test", "testdata/behaviour.test.mjs", "testdata/wrap.test.mjs", "testdata/byhand.test.cjs")
+	})
 }
 
-func TestReaderIsTheFile(t *testing.T) {
-	want, err := os.ReadFile("sealift.cjs")
+// TestFilesAreThePackage makes sure that package.json names the files that the
+// program carries, and that they are there.
+func TestFilesAreThePackage(t *testing.T) {
+	data, err := os.ReadFile("package.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(node.Reader, want) {
-		t.Error("node.Reader is not sealift.cjs")
+	var manifest struct {
+		Files        []string
+		Engines      map[string]string
+		Dependencies map[string]string
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Dependencies) > 0 || manifest.Engines["node"] != ">=18" {
+		t.Errorf("dependencies %v, engines %v", manifest.Dependencies, manifest.Engines)
+	}
+	var carried []string
+	entries, err := node.Files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		carried = append(carried, entry.Name())
+	}
+	slices.Sort(manifest.Files)
+	if diff := cmp.Diff(manifest.Files, carried); diff != "" {
+		t.Errorf("files (-package.json +Files):\n%s", diff)
+	}
+}
+
+// TestTypes compiles what uses every exported name, once with the files beside it
+// and once from the package, in modules of both kinds.
+func TestTypes(t *testing.T) {
+	compiler := filepath.Join(npmPackage(t, "typescript", "5.9.3"), "bin", "tsc")
+	dir := t.TempDir()
+	for _, to := range []string{dir, filepath.Join(dir, "node_modules", "@sealift", "reader")} {
+		if err := os.CopyFS(to, node.Files); err != nil {
+			t.Fatal(err)
+		}
+	}
+	manifest, err := os.ReadFile("package.json")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "node_modules", "@sealift", "reader", "package.json"), manifest, 0o600)
+	}
+	if err == nil {
+		err = os.CopyFS(dir, os.DirFS("testdata/types"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, requireTool(t, "node"), compiler, "--noEmit", "--strict", "--exactOptionalPropertyTypes", "--module", "node16", "--moduleResolution", "node16",
+		"--target", "es2022", "--lib", "es2022,dom", filepath.Join(dir, "use.mts"), filepath.Join(dir, "use.cts"))
+}
+
+// TestJose has the JWE library jose open every bundle of the vectors that opens,
+// given the content key that node:crypto derives: what the format says of JWE holds
+// for a library that knows nothing of sealift.
+func TestJose(t *testing.T) {
+	jose := npmPackage(t, "jose", "6.2.18")
+	var got struct{ Opened, Refused int }
+	if err := json.Unmarshal(run(t, requireTool(t, "node"), "testdata/jose.mjs", filepath.Join(jose, "dist", "webapi", "index.js"), "../vectors"), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Opened < 40 || got.Refused < 20 {
+		t.Errorf("jose opened %d bundles and refused %d", got.Opened, got.Refused)
 	}
 }

@@ -50,6 +50,13 @@ const silence = ({ abortSignal }) => new Promise((_, reject) => {
 });
 const deaf = () => new Promise(() => {}); // does not heed the signal
 
+const old = process.version.startsWith('v18.');
+
+// mockTimers starts the mock clock; Node.js 18 takes a list.
+function mockTimers() {
+  mock.timers.enable(old ? ['setTimeout'] : { apis: ['setTimeout'] });
+}
+
 // withClock settles promise while a mock clock runs, and returns how long that took by it.
 async function withClock(promise) {
   let done = false;
@@ -124,6 +131,7 @@ test('prints as [redacted], and leaves process.env alone', async () => {
     assert.ok(!printed.includes(value), printed);
   }
   assert.deepEqual(Reflect.ownKeys(secrets), []);
+  assert.throws(() => structuredClone(secrets).get('DB_PASSWORD'), TypeError);
 });
 
 test('the data key is wiped', async () => {
@@ -178,7 +186,7 @@ const outcomes = [
 ];
 for (const { name, answer, code, tries } of outcomes) {
   test(`KMS: ${name}`, async (t) => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    mockTimers();
     t.after(() => mock.timers.reset());
     const client = fake(answer);
     const { promise } = await withClock(open({ env: task(), client }));
@@ -188,7 +196,7 @@ for (const { name, answer, code, tries } of outcomes) {
 }
 
 test('KMS recovers in the fourth try', async (t) => {
-  mock.timers.enable({ apis: ['setTimeout'] });
+  mockTimers();
   t.after(() => mock.timers.reset());
   const client = fake(failing('ThrottlingException', 400), failing('KMSInternalException', 500), failing('TimeoutError'), undefined);
   const { promise, elapsed } = await withClock(open({ env: task(), client }));
@@ -198,8 +206,8 @@ test('KMS recovers in the fourth try', async (t) => {
 });
 
 for (const [name, answer] of Object.entries({ silence, deaf })) {
-  test(`KMS that never answers is given up within seven seconds: ${name}`, async (t) => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+  test(`KMS that never answers is given up within seven seconds: ${name}`, { skip: old && 'the mock clock of Node.js 18 forgets timers' }, async (t) => {
+    mockTimers();
     t.after(() => mock.timers.reset());
     const client = fake(answer);
     const { promise, elapsed } = await withClock(open({ env: task(), client }));

@@ -1,17 +1,19 @@
 'use strict';
 
-// The function's side of sealift in Node.js, in one file: copy it beside the handler.
+// The function's side of sealift in Node.js, in one file: copy it beside the handler with
+// `sealift vendor node FOLDER`. sealift.mjs is the same for ES modules.
 //
-//   const { open } = require('./sealift.cjs');      // CommonJS
-//   import { open } from './sealift.cjs';           // ES modules
+//   const { secrets, wrap } = require('./sealift.cjs');   // CommonJS
+//   import { secrets, wrap } from './sealift.mjs';        // ES modules
 //
-//   const secrets = await open();                   // once, outside of the handler
-//   secrets.get('DB_PASSWORD');                     // a string, or an error with the code E_MISSING
+//   const config = await secrets();                 // opened once in a process
+//   config.get('DB_PASSWORD');                      // a string, or an error with the code E_MISSING
+//   exports.handler = wrap(async (event) => …);     // answers sealift's canary
 //
-// open() reads the bundle, checks that it was sealed for this function, asks KMS once to
+// secrets() reads the bundle, checks that it was sealed for this function, asks KMS once to
 // unwrap the data key, and decrypts. Every failure is a SealiftError with a code; there is no
 // fallback, and nothing is written to process.env, where child processes and crash reports
-// would find it. The format is specified in sealift's api/SPEC.md. Needs Node.js 20 or later
+// would find it. The format is specified in sealift's api/SPEC.md. Needs Node.js 18 or later
 // and, when a bundle is opened, @aws-sdk/client-kms, which Lambda's Node.js runtimes bring along.
 
 const crypto = require('node:crypto');
@@ -19,6 +21,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { inspect } = require('node:util');
 
+const BUNDLE_VARIABLE = 'SEALIFT_BUNDLE';
+const CANARY = 'sealift.dev/canary';
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming'); // what awslambda.streamifyResponse leaves on a handler
 const DEFAULT_PATH = 'sealed-config.jwe';
 const MAX_BUNDLE_SIZE = 1 << 20;
 const MAX_HEADER_SIZE = 16 << 10;
@@ -30,6 +35,7 @@ const TOTAL_TIMEOUT = 7000;
 const FIRST_BACKOFF = 100;
 
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const CONSUMER = /^[a-z]{2,4}(-[a-z]{2,16}){1,3}-[0-9]{1,2}\/[A-Za-z0-9_-]{1,64}$/;
 const KEY_ARN = /^arn:aws[a-z-]{0,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:key\/[A-Za-z0-9-]{1,128}$/;
 
@@ -46,10 +52,12 @@ class SealiftError extends Error {
 
 // Secrets is what a bundle holds. It prints as [redacted] in every way.
 class Secrets {
-  #values;
+  #values; // an object without a prototype: nothing is inherited, and __proto__ is a name
+  #bundleId;
 
-  constructor(values) {
+  constructor(values, bundleId) {
     this.#values = values;
+    this.#bundleId = bundleId;
     Object.freeze(this);
   }
 
@@ -67,6 +75,11 @@ class Secrets {
     return Object.keys(this.#values);
   }
 
+  // bundleId is the id of the bundle, base64url of 16 bytes, which is no secret.
+  get bundleId() {
+    return this.#bundleId;
+  }
+
   toString() {
     return '[redacted]';
   }
@@ -80,34 +93,75 @@ class Secrets {
   }
 }
 
-const opened = new Map(); // absolute path to the promise of its Secrets
+const opened = new Map(); // where the bundle is, and who opens it, to the promise of its Secrets
 
-// open returns a promise of the Secrets of the function's bundle. One process opens a path once:
-// later calls get the same promise, unless it was rejected; then the next call tries again.
+// open returns a promise of the Secrets of the function's bundle. One process opens a bundle
+// once: later calls get the same promise, unless it was rejected; then the next call tries again.
 //
 // options, all optional:
-//   path    of the bundle; a relative one is taken from LAMBDA_TASK_ROOT. Default: sealed-config.jwe.
+//   path    of the bundle. An absolute one is used whatever the environment says; a relative one
+//           is taken from LAMBDA_TASK_ROOT where SEALIFT_BUNDLE is not set. Default: sealed-config.jwe.
 //   client  for KMS: an object whose decrypt(input, {abortSignal}) does not retry, as a KMS of
 //           @aws-sdk/client-kms made with maxAttempts: 1. Default: such a KMS.
-//   env     instead of process.env, read for AWS_REGION, AWS_LAMBDA_FUNCTION_NAME and LAMBDA_TASK_ROOT.
+//   env     instead of process.env, read for SEALIFT_BUNDLE, AWS_REGION, AWS_LAMBDA_FUNCTION_NAME
+//           and LAMBDA_TASK_ROOT.
 function open(options = {}) {
   const env = options.env ?? process.env;
-  const file = path.resolve(env.LAMBDA_TASK_ROOT || '.', options.path || DEFAULT_PATH);
-  let promise = opened.get(file);
+  const source = locate(options.path, env);
+  const key = JSON.stringify([source, env.AWS_REGION, env.AWS_LAMBDA_FUNCTION_NAME]);
+  let promise = opened.get(key);
   if (!promise) {
-    promise = openBundle(file, env, options.client);
-    opened.set(file, promise);
-    promise.catch(() => opened.delete(file));
+    promise = openBundle(source, env, options.client);
+    opened.set(key, promise);
+    promise.catch(() => opened.delete(key));
   }
   return promise;
 }
 
-async function openBundle(file, env, client) {
-  const bundle = parseBundle(readBundle(file));
+// secrets is open with its defaults: the Secrets of this function, opened once in a process.
+function secrets() {
+  return open();
+}
+
+// wrap returns handler with sealift's canary answered before it: the event
+// {"sealift.dev/canary":"1"} gets {"sealift.dev/canary":{"bid":"BUNDLE ID"}}, or the error with
+// which the bundle does not open, and never reaches handler. Every other event does, with all
+// other arguments, and what handler returns is returned. options are those of open.
+function wrap(handler, options) {
+  if (typeof handler !== 'function') throw new TypeError('sealift: wrap wants a handler, which is a function');
+  if (handler[STREAMING]) throw new TypeError('sealift: wrap does not take a handler that streams its response');
+  return function wrapped(event, ...rest) {
+    return isCanary(event) ? answerCanary(options) : handler.call(this, event, ...rest);
+  };
+}
+
+async function answerCanary(options) {
+  const { bundleId } = await open(options);
+  return { [CANARY]: { bid: bundleId } };
+}
+
+function isCanary(event) {
+  if (event === null || typeof event !== 'object' || Array.isArray(event)) return false;
+  const names = Object.keys(event);
+  return names.length === 1 && names[0] === CANARY && event[CANARY] === '1';
+}
+
+// locate finds the bundle: a path that the function's code gives as an absolute one, the one
+// that SEALIFT_BUNDLE names, the text in SEALIFT_BUNDLE, or a file of the package.
+function locate(given, env) {
+  if (given && path.isAbsolute(given)) return { file: path.normalize(given) };
+  const set = env[BUNDLE_VARIABLE];
+  if (set?.startsWith('/')) return { file: set };
+  if (set) return { text: set };
+  return { file: path.resolve(env.LAMBDA_TASK_ROOT || '.', given || DEFAULT_PATH) };
+}
+
+async function openBundle(source, env, client) {
+  const bundle = parseBundle(source.file === undefined ? Buffer.from(source.text) : readBundle(source.file));
   const self = checkConsumer(bundle, env);
   const dataKey = await unwrap(client ?? defaultClient(self), bundle, self);
   try {
-    return new Secrets(decrypt(bundle, dataKey));
+    return new Secrets(decrypt(bundle, dataKey), bundle.id.toString('base64url'));
   } finally {
     dataKey.fill(0);
   }
@@ -357,7 +411,7 @@ function parsePayload(payload) {
   const values = Object.create(null);
   for (const name of Object.keys(object).sort()) {
     const text = object[name];
-    if (!SECRET_NAME.test(name) || typeof text !== 'string' || !text.isWellFormed()) throw authFailed();
+    if (!SECRET_NAME.test(name) || typeof text !== 'string' || LONE_SURROGATE.test(text)) throw authFailed();
     values[name] = text;
   }
   if (!Buffer.from(JSON.stringify(values)).equals(payload)) throw authFailed();
@@ -366,4 +420,6 @@ function parsePayload(payload) {
 }
 
 exports.open = open;
+exports.secrets = secrets;
+exports.wrap = wrap;
 exports.SealiftError = SealiftError;
