@@ -12,4 +12,4 @@ go run "$controller_gen" \
 	paths=./api/v1alpha1/... \
 	output:crd:artifacts:config=manifests/crd
 
-cp api/reader/node/sealift.cjs manifests/samples/functions/hello-node/sealift.cjs
+go run . vendor node manifests/samples/functions/hello-node

@@ -20,29 +20,29 @@ import (
 )
 
 func main() {
-	secrets, err := open(context.Background())
+	decrypter, err := kmsDecrypter(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(handler(secrets))
+	secrets := reader.Once(reader.Options{Decrypter: decrypter}) // opens the bundle at the first event
+	lambda.Start(reader.Wrap(secrets, handler(secrets)))
 }
 
-// open opens the bundle once, at cold start.
-func open(ctx context.Context) (*reader.Secrets, error) {
+// kmsDecrypter is KMS Decrypt without the SDK's retries: the reader tries again by
+// itself.
+func kmsDecrypter(ctx context.Context) (reader.Decrypter, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// reader.Open tries again by itself.
 	client := kms.NewFromConfig(cfg, func(o *kms.Options) { o.Retryer = aws.NopRetryer{} })
-	decrypt := func(ctx context.Context, keyID string, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {
+	return reader.DecryptFunc(func(ctx context.Context, keyID string, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {
 		out, err := client.Decrypt(ctx, &kms.DecryptInput{KeyId: &keyID, CiphertextBlob: wrapped, EncryptionContext: encryptionContext})
 		if err != nil {
 			return nil, err
 		}
 		return out.Plaintext, nil
-	}
-	return reader.Open(ctx, reader.Options{Decrypter: reader.DecryptFunc(decrypt)})
+	}), nil
 }
 
 // response is the answer of a function behind an HTTP API.
@@ -51,9 +51,13 @@ type response struct {
 	Body       string `json:"body"`
 }
 
-func handler(secrets *reader.Secrets) func(context.Context, json.RawMessage) (response, error) {
-	return func(_ context.Context, event json.RawMessage) (response, error) {
-		value, err := secrets.Get("test_data")
+func handler(secrets func(context.Context) (*reader.Secrets, error)) func(context.Context, json.RawMessage) (response, error) {
+	return func(ctx context.Context, event json.RawMessage) (response, error) {
+		config, err := secrets(ctx)
+		if err != nil {
+			return response{}, err
+		}
+		value, err := config.Get("test_data")
 		if err != nil {
 			return response{}, err
 		}

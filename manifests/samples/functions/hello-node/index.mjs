@@ -1,10 +1,10 @@
 // A Lambda function that reads one secret from its bundle: handler index.handler,
-// runtime nodejs20.x or later. sealift.cjs is sealift's reader for Node.
-import { open } from './sealift.cjs';
+// runtime nodejs20.x or later. sealift.mjs and sealift.cjs are sealift's reader for Node.
+import { secrets, wrap } from './sealift.mjs';
 
-const secrets = await open();
+const config = await secrets();
 
-export const handler = async (event) => ({
+export const handler = wrap(async (event) => ({
   statusCode: 200,
-  body: JSON.stringify({ message: `Value of secret: "${secrets.get('test_data')}"`, input: event }),
-});
+  body: JSON.stringify({ message: `Value of secret: "${config.get('test_data')}"`, input: event }),
+}));
