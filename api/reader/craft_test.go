@@ -67,7 +67,7 @@ func expand(dataKey, salt []byte, info string) []byte {
 	return block.Sum(nil)
 }
 
-func (c *craft) make(t *testing.T) string {
+func (c *craft) make(t testing.TB) string {
 	t.Helper()
 	contentKey, commitment := c.contentKey, c.commitment
 	if contentKey == nil {
