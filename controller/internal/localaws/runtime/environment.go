@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,14 +15,11 @@ import (
 	"sync"
 )
 
-//go:embed bootstrap.mjs
-var nodeBootstrap []byte
-
 // environment is one execution environment: a folder, a process and the Runtime API server that the process talks to.
 //
 //	X/task          the package, where the process works
 //	X/node_modules  the SDK for Node.js: found from X/task by walking up, as CommonJS and ES modules do
-//	X/runtime       the Node.js bootstrap
+//	X/runtime       the bootstrap of Node.js or Python
 type environment struct {
 	options  Options
 	function Function // without its code
@@ -87,51 +83,16 @@ func (e *environment) unpack(code []byte) error {
 	if err := unpack(code, e.function.CodeSHA256, e.taskRoot()); err != nil {
 		return fmt.Errorf("unpacking the package: %w", err)
 	}
-	if !isNode(e.function.Runtime) {
+	if !isManaged(e.function.Runtime) {
 		return nil
 	}
-	return e.addNode()
-}
-
-// addNode puts beside the package what Node.js needs. The package.json keeps Node.js from looking for one further up, in
-// folders of the host.
-func (e *environment) addNode() error {
-	err := errors.Join(
-		os.Mkdir(e.runtimeRoot(), 0o700),
-		os.WriteFile(filepath.Join(e.runtimeRoot(), "bootstrap.mjs"), nodeBootstrap, 0o600),
-		os.WriteFile(filepath.Join(e.folder, "package.json"), []byte("{}\n"), 0o600),
-	)
-	if err != nil {
-		return fmt.Errorf("adding the bootstrap: %w", err)
-	}
-	if e.options.NodeModules == "" {
-		return nil
-	}
-	modules, err := filepath.Abs(e.options.NodeModules)
-	if err == nil {
-		err = os.Symlink(modules, filepath.Join(e.folder, "node_modules"))
-	}
-	if err != nil {
-		return fmt.Errorf("adding the SDK for Node.js: %w", err)
-	}
-	return nil
+	return e.addManaged()
 }
 
 // command is the process to start.
 func (e *environment) command() (*exec.Cmd, error) {
-	if isNode(e.function.Runtime) {
-		node := e.options.Node
-		if node == "" {
-			node = "node"
-		}
-		path, err := exec.LookPath(node)
-		if err == nil {
-			path, err = filepath.Abs(path)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("finding Node.js for runtime %s: %w", e.function.Runtime, err)
-		}
-		return exec.Command(path, filepath.Join(e.runtimeRoot(), "bootstrap.mjs")), nil
+	if isManaged(e.function.Runtime) {
+		return e.managedCommand()
 	}
 	bootstrap := filepath.Join(e.taskRoot(), "bootstrap")
 	if info, err := os.Stat(bootstrap); err != nil || info.IsDir() {
@@ -165,7 +126,7 @@ func (e *environment) start(cmd *exec.Cmd) error {
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		failed, ok := errors.AsType[*fs.PathError](err)
-		if !ok || isNode(e.function.Runtime) {
+		if !ok || isManaged(e.function.Runtime) {
 			return fmt.Errorf("starting the process: %w", err)
 		}
 		return &fault{errorType: "Runtime.InvalidEntrypoint", message: "fork/exec /var/task/bootstrap: " + failed.Err.Error()}
@@ -204,15 +165,6 @@ func (e *environment) awaitReady(ctx context.Context) error {
 		return f
 	default:
 		return &fault{errorType: "Runtime.ExitError", message: e.ending, again: true}
-	}
-}
-
-// noteVersion tells when Node.js is not of the version that the function's runtime names.
-func (e *environment) noteVersion() {
-	version, ok := strings.CutPrefix(e.api.userAgent(), "node/")
-	wanted := strings.TrimSuffix(strings.TrimPrefix(e.function.Runtime, "nodejs"), ".x")
-	if ok && !strings.HasPrefix(version, wanted+".") {
-		e.options.Logger.Debug("function runs on another version of Node.js", "function", e.function.Name, "runtime", e.function.Runtime, "node", version)
 	}
 }
 

@@ -40,19 +40,11 @@ func check(fn Function) error {
 		return errors.New("functions cannot be run on this operating system")
 	case fn.Name == "" || fn.Version == "" || fn.ARN == "":
 		return errors.New("a function needs a name, a version and an ARN")
-	case isNode(fn.Runtime) || isProvided(fn.Runtime):
+	case isManaged(fn.Runtime) || isProvided(fn.Runtime):
 		return nil
 	default:
-		return fmt.Errorf("runtime %q cannot be run here; provided.al2023, provided.al2, nodejs20.x, nodejs22.x and nodejs24.x can", fn.Runtime)
+		return fmt.Errorf("runtime %q cannot be run here; provided.al2023, provided.al2, nodejs20.x, nodejs22.x, nodejs24.x and python3.10 to python3.14 can", fn.Runtime)
 	}
-}
-
-func isProvided(runtime string) bool {
-	return runtime == "provided.al2023" || runtime == "provided.al2"
-}
-
-func isNode(runtime string) bool {
-	return runtime == "nodejs20.x" || runtime == "nodejs22.x" || runtime == "nodejs24.x"
 }
 
 // run gives c to a warm environment or to a new one. A first init that fails is followed by a second one, which is part

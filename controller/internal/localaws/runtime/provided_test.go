@@ -268,8 +268,8 @@ func TestUnsupportedFunctions(t *testing.T) {
 		change func(*runtime.Function)
 		want   string
 	}{
-		{"runtime", func(fn *runtime.Function) { fn.Runtime = "python3.13" },
-			`running function arn:aws:lambda:us-east-2:000000000000:function:hello: runtime "python3.13" cannot be run here; provided.al2023, provided.al2, nodejs20.x, nodejs22.x and nodejs24.x can`},
+		{"runtime", func(fn *runtime.Function) { fn.Runtime = "ruby3.4" },
+			`running function arn:aws:lambda:us-east-2:000000000000:function:hello: runtime "ruby3.4" cannot be run here; provided.al2023, provided.al2, nodejs20.x, nodejs22.x, nodejs24.x and python3.10 to python3.14 can`},
 		{"version", func(fn *runtime.Function) { fn.Version = "" },
 			`running function arn:aws:lambda:us-east-2:000000000000:function:hello: a function needs a name, a version and an ARN`},
 		{"code", func(fn *runtime.Function) { fn.CodeSHA256 = "AAAA" },

@@ -2,8 +2,9 @@
 // into a folder of its own, its process speaks the Lambda Runtime API with a server of this package, and it sees its
 // configured environment, Lambda's standard variables and nothing of the host's environment.
 //
-// It runs custom runtimes (provided.al2, provided.al2023) and Node.js (nodejs20.x, nodejs22.x, nodejs24.x, all with the
-// Node.js of this machine) on Unix systems. It isolates by process group and folder only: a function runs with the
+// It runs custom runtimes (provided.al2, provided.al2023), Node.js (nodejs20.x, nodejs22.x, nodejs24.x, all with the
+// Node.js of this machine) and Python (python3.10 to python3.14, all with the Python of this machine and the packages that
+// are installed for it, of which boto3 must be one where a function needs it) on Unix systems. It isolates by process group and folder only: a function runs with the
 // rights of the user who runs this program. Where it differs from AWS: an idle process is not frozen, memory is not
 // limited, response streaming and extensions are absent.
 package runtime
@@ -30,7 +31,7 @@ type Function struct {
 	Version      string // "$LATEST" or a number
 	ARN          string // what was invoked: of the function, a version or an alias
 	Runtime      string // AWS's identifier: provided.al2023, nodejs22.x, …
-	Handler      string // file.export for Node.js; handed to a custom runtime as _HANDLER
+	Handler      string // file.export for Node.js, module.function for Python; handed to a custom runtime as _HANDLER
 	Architecture string // x86_64 or arm64; the package is run as it is, whatever this says
 	Region       string
 	AccountID    string
@@ -55,6 +56,7 @@ type Options struct {
 	Dir             string           // scratch folder, made when missing; "" is the system's
 	NodeModules     string           // a folder called node_modules that holds @aws-sdk; "" gives functions no SDK
 	Node            string           // the Node.js program; "" is the node on PATH
+	Python          string           // the Python program; "" is the python3 on PATH
 	InitLimit       time.Duration    // from the start of a process until it asks for work; zero is Lambda's 10 s
 	MaxEnvironments int              // processes alive at once, over all functions; zero is 16
 	Now             func() time.Time // for the log's times and durations, never for time-outs; nil is time.Now
@@ -74,6 +76,8 @@ type Runtimes struct {
 // New returns Runtimes without any process. It does no I/O.
 func New(o Options) *Runtimes {
 	o.Dir = cmp.Or(o.Dir, os.TempDir())
+	o.Node = cmp.Or(o.Node, "node")
+	o.Python = cmp.Or(o.Python, "python3")
 	o.InitLimit = cmp.Or(o.InitLimit, 10*time.Second)
 	o.MaxEnvironments = cmp.Or(o.MaxEnvironments, 16)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
@@ -93,7 +97,7 @@ func New(o Options) *Runtimes {
 
 // Invoke runs fn once with payload and returns its answer. Whatever the function does wrong (throws, exits, is too slow,
 // has no bootstrap) is in the Result, in AWS's words; an error means that it could not be run at all: an unknown runtime,
-// a package that cannot be unpacked, no Node.js, ctx done, ErrClosed.
+// a package that cannot be unpacked, no Node.js or Python, ctx done, ErrClosed.
 //
 // A process serves one invocation at a time and is used again for the same version, code and configuration. An invocation
 // whose ctx ends takes its own process with it and no other. When MaxEnvironments invocations run, further ones wait.

@@ -51,7 +51,7 @@ func (e *environment) reserved(runtimeAPI, logStream string) map[string]string {
 		"LAMBDA_RUNTIME_DIR":              e.runtimeRoot(),
 		"LAMBDA_TASK_ROOT":                e.taskRoot(),
 	}
-	if isNode(fn.Runtime) { // AWS does not set it for custom runtimes
+	if isManaged(fn.Runtime) { // AWS does not set it for custom runtimes
 		fixed["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + fn.Runtime
 	}
 	if fn.Endpoint != "" {
