@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the generated files: the CRD of the API, in manifests/crd, and the Node reader that
-# the Node sample carries. CI runs it and fails if git then sees a difference.
+# Writes the generated files: the CRD of the API, in manifests/crd, and the readers that
+# the Node and Python samples carry. CI runs it and fails if git then sees a difference.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -13,3 +13,4 @@ go run "$controller_gen" \
 	output:crd:artifacts:config=manifests/crd
 
 go run . vendor node manifests/samples/functions/hello-node
+cp api/reader/python/sealift.py manifests/samples/functions/hello-python/sealift.py

@@ -28,11 +28,12 @@ func allowed() map[string][]string {
 	return map[string][]string{
 		"": {"controller/cli"},
 
-		"api":             {},
-		"api/envelope":    {},
-		"api/reader":      {"api/envelope"},
-		"api/reader/node": {},
-		"api/v1alpha1":    {"api/envelope"},
+		"api":               {},
+		"api/envelope":      {},
+		"api/reader":        {"api/envelope"},
+		"api/reader/node":   {},
+		"api/reader/python": {},
+		"api/v1alpha1":      {"api/envelope"},
 
 		internal + "plan":      {"api/envelope", "api/v1alpha1"},
 		internal + "pack":      {},
@@ -63,7 +64,7 @@ func allowed() map[string][]string {
 
 // bare are the packages that a function's own code imports: they use the standard
 // library alone.
-var bare = []string{"api/envelope", "api/reader", "api/reader/node"}
+var bare = []string{"api/envelope", "api/reader", "api/reader/node", "api/reader/python"}
 
 // goPackage is what `go list -json` says of a package.
 type goPackage struct {

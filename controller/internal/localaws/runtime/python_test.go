@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"encoding/json"
 	"log/slog"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +13,18 @@ import (
 	"sealift.dev/sealift/controller/internal/localaws/runtime"
 )
 
+// requirePython is requireTool for what SEALIFT_TEST_REQUIRE calls python.
+func requirePython(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil && required("python") {
+		t.Fatal("python3 is required and missing")
+	}
+	requireTool(t, "python3")
+}
+
 func pythonFunction(t *testing.T, version string, files ...file) runtime.Function {
 	t.Helper()
-	requireTool(t, "python3")
+	requirePython(t)
 	if len(files) == 1 && files[0].name == "" {
 		files[0].name = "index.py"
 	}
