@@ -356,7 +356,7 @@ def _parse(data: bytes) -> _Bundle:
     parts = data.split(b".")
     if len(parts[0]) > _MAX_HEADER:
         raise _malformed(f"header over {_MAX_HEADER} characters")
-    raw = []
+    raw: list[bytes] = []
     for name, part in zip(("header", "encrypted key", "initialisation vector", "ciphertext", "tag"), parts):
         decoded = _decode(part)
         if decoded is None:
@@ -417,7 +417,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _load(raw: bytes, integer: Callable[[str], Any]) -> Any:
+def _load(raw: bytes | bytearray, integer: Callable[[str], Any]) -> Any:
     """Parse JSON without repeated members and without numbers but what integer takes; None if it is not such."""
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_int=integer, parse_float=_refuse, parse_constant=_refuse)
@@ -434,7 +434,7 @@ def _parse_header(bundle: _Bundle, raw: bytes, encrypted_key: bytes) -> None:
 
     That leaves no room for unknown, repeated, misspelt or missing members.
     """
-    h = _load(raw, _version)
+    h: Any = _load(raw, _version)
     if not isinstance(h, dict) or not isinstance(h.get("keys"), list):
         raise _malformed("header is not the JSON of a bundle")
     if h.get("typ") != "sealift-bundle+jwe":
@@ -448,9 +448,10 @@ def _parse_header(bundle: _Bundle, raw: bytes, encrypted_key: bytes) -> None:
     if len(h["keys"]) != 1:
         raise _malformed(f"{len(h['keys'])} entries in keys, not 1")
     k = h["keys"][0] if isinstance(h["keys"][0], dict) else {}
-    bid, cmt, fn, src, edk, kid = (m.get(n) for m, n in ((h, "bid"), (h, "cmt"), (h, "fn"), (h, "src"), (k, "edk"), (k, "kid")))
-    if not all(isinstance(text, str) for text in (bid, cmt, fn, src, edk, kid)):
+    texts: list[Any] = [h.get("bid"), h.get("cmt"), h.get("fn"), h.get("src"), k.get("edk"), k.get("kid")]
+    if not all(isinstance(text, str) for text in texts):
         raise _malformed("header is not the JSON of a bundle")
+    bid, cmt, fn, src, edk, kid = texts
     if not _KEY_ARN.fullmatch(kid):
         raise _malformed("kid is not the ARN of a KMS key")
     profile = {"alg": "dir", "bid": bid, "cmt": cmt, "enc": "A256GCM", "fn": fn, "keys": [{"edk": edk, "kid": kid}], "src": src,
@@ -493,13 +494,13 @@ def _decrypt(bundle: _Bundle, data_key: bytearray, opener: Opener) -> Optional[d
 
 def _parse_payload(payload: bytearray) -> Optional[dict[str, str]]:
     """Accept an object of strings that equals its own RFC 8785 serialisation."""
-    members = _load(bytes(payload), _refuse)
+    members: Any = _load(payload, _refuse)
     if not isinstance(members, dict):
         return None
     if not all(_SECRET_NAME.fullmatch(name) and isinstance(value, str) for name, value in members.items()):
         return None
-    values = {name: members[name] for name in sorted(members)}
-    return values if _canonical(values) == payload else None
+    values: dict[str, str] = {name: members[name] for name in sorted(members)}
+    return values if payload == _canonical(values) else None
 
 
 def _wipe(buffer: Optional[bytearray]) -> None:

@@ -27,11 +27,15 @@ func needAs(t *testing.T, name, program string) string {
 	if err == nil {
 		return path
 	}
-	if slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), name) {
+	if required(name) {
 		t.Fatalf("%s is required and not installed", program)
 	}
 	t.Skipf("%s is not installed", program)
 	return ""
+}
+
+func required(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), name)
 }
 
 // shell runs the aws command line against one server.

@@ -72,6 +72,7 @@ type house struct {
 	*lambda.Client
 	t        *testing.T
 	endpoint string
+	server   *localaws.Server
 }
 
 func newHouse(t *testing.T) *house {
@@ -82,10 +83,11 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	listener := httptest.NewServer(open(t, localaws.Options{Invoker: runtimes}))
+	server := open(t, localaws.Options{Invoker: runtimes})
+	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
 	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1}
-	return &house{lambda.NewFromConfig(conf), t, listener.URL}
+	return &house{lambda.NewFromConfig(conf), t, listener.URL, server}
 }
 
 // deploy makes a function of one file, a version of it, and the alias live that names the version.
