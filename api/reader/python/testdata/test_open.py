@@ -12,6 +12,7 @@ from fakes import OPENERS, Client, ClientError, Hasty, environment, good_client,
 VALUE = vector("valid-one-secret")["secrets"]["DB_PASSWORD"]
 BUNDLE = vector("valid-one-secret")["bundle"]
 KMS = vector("valid-one-secret")["kms"]
+BEHIND = BUNDLE[BUNDLE.index("."):]  # the header
 Environment = sealift._Environment
 
 
@@ -68,6 +69,14 @@ class Location(Case):
             self.fails("E_MISSING", "", sealift.open_bundle, name, good_client(), environ)
         self.fails("E_MISSING", f"the bundle at {self.folder} can't be read; check what it is and its permissions",
                    sealift.open_bundle, ".", good_client(), environ)
+
+
+class Size(Case):
+    def test_whole_file(self):
+        for text, cause in ((BUNDLE + "A" * (1048577 - len(BUNDLE)), "over 1048576 bytes"), (BUNDLE + "\n" * 1048576, "over 1048576 bytes"),
+                            ("A" * 16385 + BEHIND, "header over 16384 characters"), ("A" * 16384 + BEHIND, "header is not the JSON of a bundle")):
+            self.fails("E_FORMAT", f"malformed bundle: {cause}; write the bundle again with sealift apply",
+                       sealift.open_bundle, None, good_client(), environment(self.folder, text))
 
 
 class Kms(Case):
@@ -131,6 +140,18 @@ class Kms(Case):
         self.assertEqual(len(waited), 4)
         self.assertLessEqual(now[0], 1007)
         self.assertLess(waited[3], 1)
+
+    def test_no_time_left(self):
+        """A pause that took too long is not followed by a call."""
+        asked, now = [], [0.0]
+
+        def pass_time(_):
+            now[0] += 10
+
+        clock = mock.Mock(monotonic=lambda: now[0], sleep=pass_time)
+        with mock.patch.object(sealift, "_ask", lambda _, seconds: asked.append(seconds) or ("wait", None)), mock.patch.object(sealift, "time", clock):
+            self.fails("E_KMS_BUSY", "", sealift.open_bundle, None, good_client(), environment(self.folder))
+        self.assertEqual(asked, [2])
 
     def test_silence_is_given_up(self):
         silence = threading.Event()
