@@ -13,4 +13,4 @@ go run "$controller_gen" \
 	output:crd:artifacts:config=manifests/crd
 
 go run . vendor node manifests/samples/functions/hello-node
-cp api/reader/python/sealift.py manifests/samples/functions/hello-python/sealift.py
+go run . vendor python manifests/samples/functions/hello-python

@@ -53,7 +53,7 @@ func allowed() map[string][]string {
 
 		"controller":        {"api/envelope", "api/v1alpha1", internal + "plan", internal + "pack"},
 		internal + "server": {"controller", internal + "plan"},
-		"controller/cli": {"api", "api/envelope", "api/reader/node", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
+		"controller/cli": {"api", "api/envelope", "api/reader/node", "api/reader/python", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
 			internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
