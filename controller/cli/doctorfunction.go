@@ -135,7 +135,11 @@ func settled(f awslambda.Details) bool {
 	return f.State != "Pending" && f.LastUpdateStatus != "InProgress"
 }
 
-var nodeRuntime = regexp.MustCompile(`^nodejs([0-9]{1,3})\.x$`)
+var (
+	nodeRuntime = regexp.MustCompile(`^nodejs([0-9]{1,3})\.x$`)
+	// pythonRuntime is Python 3.9 or later, which the reader needs.
+	pythonRuntime = regexp.MustCompile(`^python3\.(9|[1-9][0-9])$`)
+)
 
 // firstNode is the first Node.js whose runtime has the AWS SDK that the reader calls
 // (https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html).
@@ -151,9 +155,11 @@ func (d *doctor) runtime(t controller.Target, name string) {
 			d.fail("runtime", t.Key(), fmt.Sprintf("move the function to nodejs%d.x or later", firstNode), "%s has no AWS SDK v3, with which the reader asks KMS", name)
 			return
 		}
-		d.ok("runtime", t.Key(), "%s: the function takes api/reader/node/sealift.cjs along", name)
+		d.ok("runtime", t.Key(), "%s: `sealift vendor node` puts the reader beside the code", name)
+	case pythonRuntime.MatchString(name):
+		d.ok("runtime", t.Key(), "%s: `sealift vendor python` puts the reader beside the code", name)
 	case strings.HasPrefix(name, "provided."):
-		d.ok("runtime", t.Key(), "%s: Go functions import api/reader", name)
+		d.ok("runtime", t.Key(), "%s: `sealift vendor go` puts the reader beside the code", name)
 	default:
 		d.warn("runtime", t.Key(), "have the function open its bundle as api/SPEC.md has it", "there is no reader for %s", cmp.Or(name, "this runtime"))
 	}

@@ -25,7 +25,9 @@ type vendorKit struct {
 // vendorKits maps the languages to their readers.
 func vendorKits() map[string]vendorKit {
 	return map[string]vendorKit{
-		"python": {files: func(string) ([]vendorFile, error) { return []vendorFile{{name: "sealift.py", data: python.Reader}}, nil }, comment: "#",
+		"python": {files: func(string) ([]vendorFile, error) {
+			return []vendorFile{{name: "sealift.py", data: python.Reader}}, nil
+		}, comment: "#",
 			next: "import sealift; call sealift.secrets().get(\"NAME\"), and wrap the handler: handler = sealift.wrap(handler)"},
 		"node": {files: filesOf(node.Files, "sealift.cjs", "sealift.mjs", "sealift.d.ts", "sealift.d.mts", "sealift.d.cts"), comment: "//",
 			next: "import { secrets, wrap } from './sealift.mjs', or require('./sealift.cjs'); call (await secrets()).get('NAME')"},
