@@ -74,10 +74,17 @@ func (c carrier) with(bundle envelope.Bundle) (pack.Package, *Patched, error) {
 		}
 		return patched.Package, &Patched{Unchanged: patched.Unchanged, Replaced: patched.Replaced}, nil
 	}
-	spec := c.target.Config.Spec
-	built, err := pack.Build(c.tree, spec.Package.Exclude, pack.File{Path: spec.Bundle.Path, Data: bundle.Bytes()})
+	built, err := c.build(pack.File{Path: c.target.Config.Spec.Bundle.Path, Data: bundle.Bytes()})
+	return built, nil, err
+}
+
+// bare returns the package that is built without a bundle.
+func (c carrier) bare() (pack.Package, error) { return c.build(pack.File{}) }
+
+func (c carrier) build(add pack.File) (pack.Package, error) {
+	built, err := pack.Build(c.tree, c.target.Config.Spec.Package.Exclude, add)
 	if err != nil {
-		return pack.Package{}, nil, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
+		return pack.Package{}, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
 	}
-	return built, nil, nil
+	return built, nil
 }

@@ -84,11 +84,16 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 	f.createFunction("hello")
 	f.logger = slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(watched)})
-	f.r = controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Keys: f.kms, Uploads: f.uploads,
+	f.r = f.reconciler(functions)
+	return f
+}
+
+// reconciler returns one over functions.
+func (f *fixture) reconciler(functions *awslambda.Client) *controller.Reconciler {
+	return controller.New(controller.Options{
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Layers: functions, Signing: functions, Keys: f.kms, Uploads: f.uploads,
 		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
-	return f
 }
 
 // intercept has before called from now on, while others make calls.
@@ -177,21 +182,30 @@ type manifest struct {
 	maxAge                 string // of the bundle, or ""
 	env, sealed            map[string]string
 	patch                  bool   // no spec.package
+	delivery               string // of the bundle, or ""
+	noAlias                bool
 	more                   string // lines below spec, as "  suspend: true\n"
 }
 
 func (m manifest) file() *fstest.MapFile {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: sealift.dev/v1alpha1\nkind: SealedConfig\nmetadata: {name: %s, namespace: payments}\nspec:\n", m.name)
-	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2, alias: live}\n", m.function)
+	alias := ", alias: live"
+	if m.noAlias {
+		alias = ""
+	}
+	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2%s}\n", m.function, alias)
 	if !m.patch {
 		b.WriteString("  package: {path: ../functions/hello}\n")
 	}
+	fmt.Fprintf(&b, "  bundle: {kmsKey: %q", m.kmsKey)
 	if m.maxAge != "" {
-		fmt.Fprintf(&b, "  bundle: {kmsKey: %q, maxAge: %s}\n", m.kmsKey, m.maxAge)
-	} else {
-		fmt.Fprintf(&b, "  bundle: {kmsKey: %q}\n", m.kmsKey)
+		fmt.Fprintf(&b, ", maxAge: %s", m.maxAge)
 	}
+	if m.delivery != "" {
+		fmt.Fprintf(&b, ", delivery: %s", m.delivery)
+	}
+	b.WriteString("}\n")
 	b.WriteString(m.more)
 	for section, values := range map[string]map[string]string{"environment": m.env, "sealed": m.sealed} {
 		if len(values) > 0 {

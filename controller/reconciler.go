@@ -31,7 +31,23 @@ type Observer interface {
 // given or not what was written.
 type Writer interface {
 	UpdateCode(ctx context.Context, c plan.Configuration, zip []byte, codeSHA256 string) (plan.Configuration, error)
-	UpdateEnvironment(ctx context.Context, c plan.Configuration, env map[string]string) (plan.Configuration, error)
+	// Configure sets all variables and all layers (ARNs) in one write.
+	Configure(ctx context.Context, c plan.Configuration, env map[string]string, layers []string) (plan.Configuration, error)
+}
+
+// Layers publishes layers.
+type Layers interface {
+	// PublishLayer publishes a version of a layer. Its error wraps plan.ErrReobserve if
+	// it is not known whether it was published.
+	PublishLayer(ctx context.Context, name, description string, zip []byte) (plan.LayerVersion, error)
+	// NewestLayer returns the newest version of a layer, if it has that description.
+	NewestLayer(ctx context.Context, name, description string) (version plan.LayerVersion, found bool, err error)
+}
+
+// Signing knows of code signing.
+type Signing interface {
+	// SigningEnforced reports whether a function takes signed code and layers alone.
+	SigningEnforced(ctx context.Context, function string) (bool, error)
 }
 
 // Releaser makes a configuration live.
@@ -58,12 +74,13 @@ type Keys interface {
 	GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error)
 }
 
-// Uploads remembers the last package that was uploaded to each function, so that an
-// apply that was cut off behind its upload is resumed there. A lost memory costs one
-// more upload under one more data key. It must not be open to others: a package is
-// made live because it is the remembered one.
+// Uploads remembers the last bundle that was uploaded for each function, in its package
+// or as a layer, so that an apply that was cut off behind its upload is resumed there. A
+// lost memory costs one more upload under one more data key. It must not be open to
+// others: a package or a layer is made live because it is the remembered one.
 type Uploads interface {
-	// Last returns the marker of the last upload to a function (an ARN), or nil.
+	// Last returns the marker of the last upload for a function (an ARN), or nil. That of
+	// a layer has the layer's own CodeSHA256, and "0" for its version.
 	Last(function string) *plan.Marker
 	// Remember is called ahead of an upload.
 	Remember(function string, m plan.Marker) error
@@ -75,6 +92,8 @@ type Options struct {
 	Downloader Downloader
 	Writer     Writer
 	Releaser   Releaser
+	Layers     Layers
+	Signing    Signing
 	Keys       Keys
 	Uploads    Uploads
 	Rand       io.Reader
@@ -117,7 +136,7 @@ type Patched struct {
 // Plan observes the target's function and decides. It changes nothing and asks
 // nothing of KMS.
 func (r *Reconciler) Plan(ctx context.Context, t Target) (plan.Plan, error) {
-	p, err := r.plan(ctx, t, nil)
+	p, err := r.planToApply(ctx, t, nil)
 	if err != nil {
 		return plan.Plan{}, fmt.Errorf("%s: %w", t.Key(), err)
 	}
@@ -151,9 +170,47 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 	if err := plan.Check(want, obs); err != nil {
 		return plan.Plan{Want: want, Observed: obs}, err
 	}
-	p, err := plan.Decide(want, obs, r.o.Uploads.Last(obs.Latest.ARN), r.o.Now())
+	p, err := r.decide(ctx, want, obs)
 	if err != nil {
 		return plan.Plan{Want: want, Observed: obs}, err
+	}
+	return p, nil
+}
+
+// decide decides and, where an apply that was cut off may have published the layer that is
+// to be published, looks for it and decides again.
+func (r *Reconciler) decide(ctx context.Context, want plan.Desired, obs plan.Observed) (plan.Plan, error) {
+	last := r.o.Uploads.Last(obs.Latest.ARN)
+	p, err := plan.Decide(want, obs, last, r.o.Now())
+	if err != nil {
+		return p, err
+	}
+	description := p.Resumable(last)
+	if description == "" {
+		return p, nil
+	}
+	published, found, err := r.o.Layers.NewestLayer(ctx, want.LayerName(), description)
+	if err != nil || !found {
+		return p, err
+	}
+	obs.Published = &published
+	return plan.Decide(want, obs, last, r.o.Now())
+}
+
+// planToApply is plan for who is about to apply it, or shows what that would do. It
+// refuses a plan whose code or layer Lambda would refuse, as it is not signed: one more
+// call, which a look at a function that is as it should be does not make.
+func (r *Reconciler) planToApply(ctx context.Context, t Target, rotation *plan.Rotation) (plan.Plan, error) {
+	p, err := r.plan(ctx, t, rotation)
+	if err != nil || !p.WritesCode() {
+		return p, err
+	}
+	enforced, err := r.o.Signing.SigningEnforced(ctx, t.Config.Spec.Function.Name)
+	if err == nil && enforced {
+		err = plan.SigningProblem(p.Want)
+	}
+	if err != nil {
+		return plan.Plan{Want: p.Want, Observed: p.Observed}, err
 	}
 	return p, nil
 }
@@ -186,7 +243,7 @@ type how struct {
 func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, how how) (Result, error) {
 	var first string // the revision that was applied when this began
 	for attempt := 1; ; attempt++ {
-		p, err := r.plan(ctx, t, how.rotation)
+		p, err := r.planToApply(ctx, t, how.rotation)
 		switch {
 		case err != nil:
 			return Result{Plan: p}, err
@@ -228,9 +285,7 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 		if err != nil {
 			return Result{}, err
 		}
-		if current, err = r.configure(ctx, t, p, d.function, d.marker); err != nil {
-			return Result{}, err
-		}
+		current = d.function
 		result.Patched = d.patched
 	}
 	result.after = plan.Observed{Latest: current, Alias: p.Observed.Alias, Live: p.Observed.Live}
@@ -250,58 +305,6 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	live.Version = version
 	result.Version, result.after.Alias, result.after.Live = version, &plan.Alias{Name: name, Version: version}, &live
 	return result, nil
-}
-
-// delivery is a function whose package is as planned, and the marker that is to
-// say so.
-type delivery struct {
-	function plan.Configuration
-	marker   plan.Marker
-	patched  *Patched
-}
-
-// deliver uploads the package where the plan has it.
-func (r *Reconciler) deliver(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (delivery, error) {
-	latest, deployed := p.Observed.Latest, p.Observed.Marker()
-	if p.Carried != nil {
-		deployed = *p.Carried
-	}
-	if p.BundleReason == "" {
-		return delivery{function: latest, marker: p.Want.MarkerFor(deployed.BundleID, deployed.CodeSHA256, deployed.DataKey)}, nil
-	}
-	carrier, err := r.carrier(ctx, t, latest)
-	if err != nil {
-		return delivery{}, err
-	}
-	drawn := r.o.Now()
-	bundle, err := r.sealBundle(ctx, t, p, sealingKeys)
-	if err != nil {
-		return delivery{}, err
-	}
-	pkg, patched, err := carrier.with(bundle)
-	if err != nil {
-		return delivery{}, err
-	}
-	marker := p.Want.MarkerFor(bundle.ID(), pkg.SHA256, drawn)
-	if err := r.o.Uploads.Remember(latest.ARN, marker); err != nil {
-		r.o.Log.WarnContext(ctx, "upload not remembered, a cut-off apply will not be resumed", "config", t.Key(), "error", err)
-	}
-	updated, err := r.o.Writer.UpdateCode(ctx, latest, pkg.Zip, pkg.SHA256)
-	if err != nil {
-		return delivery{}, err
-	}
-	r.o.Log.InfoContext(ctx, "package uploaded", "config", t.Key(), "reason", p.BundleReason, "revision", t.Revision, "codeSha256", pkg.SHA256)
-	return delivery{function: updated, marker: marker, patched: patched}, nil
-}
-
-// configure writes the environment with the marker over that of c.
-func (r *Reconciler) configure(ctx context.Context, t Target, p plan.Plan, c plan.Configuration, m plan.Marker) (plan.Configuration, error) {
-	updated, err := r.o.Writer.UpdateEnvironment(ctx, c, p.Environment(c.Environment, m))
-	if err != nil {
-		return c, err
-	}
-	r.o.Log.InfoContext(ctx, "environment written", "config", t.Key(), "revision", t.Revision)
-	return updated, nil
 }
 
 // sealBundle unseals every value of t and seals them again for the function,

@@ -109,12 +109,19 @@ func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error
 
 // code returns the identity of the target's package.
 func (t Target) code() (envelope.Digest, error) {
-	if t.Config.Spec.Package == nil {
+	apart := t.Config.Spec.Bundle.Delivery != v1alpha1.DeliveryPackage
+	switch {
+	case t.Config.Spec.Package == nil && apart:
+		return plan.DeployedIdentity(), nil
+	case t.Config.Spec.Package == nil:
 		return plan.PatchIdentity(), nil
 	}
 	tree, err := t.commit.TreeID(t.PackageDir())
 	if err != nil {
 		return envelope.Digest{}, err
+	}
+	if apart {
+		return plan.BareIdentity(tree, t.Config.Spec.Package.Exclude), nil
 	}
 	return plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude), nil
 }

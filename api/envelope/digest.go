@@ -28,9 +28,9 @@ func ParseDigest(s string) (Digest, error) {
 type BundleSource struct {
 	Consumer  Consumer
 	BundleKey string            // the KMS key as the config names it
-	Delivery  string            // "package"
+	Delivery  string            // "package", "layer" or "environment"
 	Format    string            // "jwe"
-	Path      string            // where the bundle stands in the package
+	Path      string            // where the bundle stands in the package or layer
 	Sealed    map[string]string // secret name to sealed value
 }
 

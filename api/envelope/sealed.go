@@ -180,6 +180,9 @@ func (v Sealed) Algorithm() Algorithm { return v.alg }
 // offline, as PublicKeyDigest gives it, and "" for a value sealed online.
 func (v Sealed) PublicKeyDigest() string { return v.digest }
 
+// PlaintextSize returns how many bytes the plaintext has: GCM hides no length.
+func (v Sealed) PlaintextSize() int { return len(v.jwe.ciphertext) }
+
 // WrappedKey returns the content key as KMS Decrypt takes it. Values sealed by
 // one command share it.
 func (v Sealed) WrappedKey() []byte { return bytes.Clone(v.wrapped) }

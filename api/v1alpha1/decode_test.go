@@ -34,6 +34,7 @@ spec:
     exclude: ["hello.json", "*.test.js"]
   bundle:
     kmsKey: alias/sealift-bundle
+    delivery: layer
     path: config/sealed.jwe
     maxAge: 720h
   environment:
@@ -61,7 +62,7 @@ spec:
 			Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2", Alias: "live"},
 			Package:  &v1alpha1.PackageSpec{Path: "../functions/hello", Exclude: []string{"hello.json", "*.test.js"}},
 			Bundle: v1alpha1.BundleSpec{
-				KMSKey: "alias/sealift-bundle", Path: "config/sealed.jwe", MaxAge: &metav1.Duration{Duration: 720 * time.Hour},
+				KMSKey: "alias/sealift-bundle", Delivery: v1alpha1.DeliveryLayer, Path: "config/sealed.jwe", MaxAge: &metav1.Duration{Duration: 720 * time.Hour},
 			},
 			Environment: map[string]string{
 				"LOG_LEVEL": "info", "NO": "no", "TEXT": "two\nlines\n", "ESCAPED": "\u202e\t", "EMPTY": "",
@@ -95,7 +96,7 @@ func TestDecodeFillsDefaults(t *testing.T) {
 		Spec: v1alpha1.SealedConfigSpec{
 			Function: v1alpha1.FunctionSpec{Name: "hello"},
 			Package:  &v1alpha1.PackageSpec{Path: "."},
-			Bundle:   v1alpha1.BundleSpec{Path: "sealed-config.jwe"},
+			Bundle:   v1alpha1.BundleSpec{Delivery: v1alpha1.DeliveryPackage, Path: "sealed-config.jwe"},
 			Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect,
 		},
 	}

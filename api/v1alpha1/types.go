@@ -54,7 +54,8 @@ type SealedConfigSpec struct {
 
 	// package is the function's code. Absent: the package that is deployed is patched. The
 	// bundle is put into it, every other byte of it stays as it is, and when somebody deploys
-	// another one, that is patched again.
+	// another one, that is patched again. With another spec.bundle.delivery than package no
+	// bundle is in the code, and absent means that the code is left alone.
 	// +optional
 	Package *PackageSpec `json:"package,omitempty"`
 
@@ -79,8 +80,8 @@ type SealedConfigSpec struct {
 	Interval *metav1.Duration `json:"interval,omitempty"`
 
 	// driftPolicy says what "sealift run" does about drift: about a function that is no longer
-	// what was applied, in its code, its owned environment, its alias or its marker, though git
-	// says the same as before. Correct puts it back. Report says so in status and metrics and
+	// what was applied, in its code, its layer, its owned environment, its alias or its marker,
+	// though git says the same as before. Correct puts it back. Report says so in status and metrics and
 	// leaves it, until git says something else or a person applies. A package that somebody
 	// deploys where spec.package is absent is no drift: it is patched.
 	// +optional
@@ -100,6 +101,16 @@ type DriftPolicy string
 const (
 	DriftCorrect DriftPolicy = "Correct"
 	DriftReport  DriftPolicy = "Report"
+)
+
+// Delivery says where the bundle goes.
+type Delivery string
+
+// The deliveries.
+const (
+	DeliveryPackage     Delivery = "package"
+	DeliveryLayer       Delivery = "layer"
+	DeliveryEnvironment Delivery = "environment"
 )
 
 // FunctionSpec names a Lambda function.
@@ -152,7 +163,17 @@ type BundleSpec struct {
 	// +kubebuilder:validation:MaxLength=2048
 	KMSKey string `json:"kmsKey,omitempty"`
 
-	// path is where the bundle is in the package, relative and with slashes.
+	// delivery says where the bundle goes. package: a file of the function's package, which
+	// is uploaded with every bundle. layer: a file of a layer of its own, sealift-FUNCTION;
+	// the code is left alone, or uploaded when it changed where spec.package says what it
+	// is. environment: the variable SEALIFT_BUNDLE, for few and short values, as all
+	// variables have 4 KB together; the one that serves container images.
+	// +optional
+	// +kubebuilder:default=package
+	// +kubebuilder:validation:Enum=package;layer;environment
+	Delivery Delivery `json:"delivery,omitempty"`
+
+	// path is where the bundle is in the package or in the layer, relative and with slashes.
 	// +optional
 	// +kubebuilder:default=sealed-config.jwe
 	// +kubebuilder:validation:Pattern=`^[^/\\][^\\]*$`

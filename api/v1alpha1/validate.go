@@ -176,9 +176,14 @@ func validateBundle(b BundleSpec, at *field.Path) (errs field.ErrorList) {
 	if cause := kmsKeyFault(b.KMSKey); cause != "" {
 		errs = append(errs, invalid(at.Child("kmsKey"), cause))
 	}
+	switch b.Delivery {
+	case DeliveryPackage, DeliveryLayer, DeliveryEnvironment:
+	default:
+		errs = append(errs, invalid(at.Child("delivery"), "want package, layer or environment"))
+	}
 	if !fs.ValidPath(b.Path) || b.Path == "." || strings.Contains(b.Path, `\`) || windowsPath.MatchString(b.Path) || !plainText(b.Path) {
 		errs = append(errs, invalid(at.Child("path"),
-			`want the path of a file in the package: relative, with "/", without "." and ".." as parts`))
+			`want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`))
 	}
 	if b.MaxAge != nil && b.MaxAge.Duration < minMaxAge {
 		errs = append(errs, invalid(at.Child("maxAge"), "want at least 1h: every renewal is a new version of the function"))

@@ -133,14 +133,7 @@ func (w *world) live() string {
 	if err != nil || m.CodeSHA256 != obs.Live.CodeSHA256 {
 		w.t.Errorf("the live version's environment is of another package: %v", err)
 	}
-	zipped, err := functions.Package(w.t.Context(), *obs.Live)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	data, err := pack.ReadEntry(zipped, "sealed-config.jwe", envelope.MaxBundleSize)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	data := w.found(functions, *obs.Live)
 	bundle, err := envelope.ParseBundle(data)
 	if err != nil {
 		w.t.Fatal(err)
@@ -157,6 +150,48 @@ func (w *world) live() string {
 		w.t.Fatalf("what is live does not open: %v", err)
 	}
 	return string(secrets["TOKEN"].Reveal())
+}
+
+// found returns the bundle that a reader finds in a version, by the rule of SEALIFT_BUNDLE.
+func (w *world) found(functions *awslambda.Client, c plan.Configuration) []byte {
+	w.t.Helper()
+	where, name := c.Environment[plan.BundleVariable], "sealed-config.jwe"
+	var zipped []byte
+	var err error
+	switch {
+	case where == "":
+		zipped, err = functions.Package(w.t.Context(), c)
+	case !strings.HasPrefix(where, "/opt/"):
+		return []byte(where)
+	default:
+		name = strings.TrimPrefix(where, "/opt/")
+		zipped, err = w.layer(c.Layers)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	data, err := pack.ReadEntry(zipped, name, envelope.MaxBundleSize)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return data
+}
+
+// layer downloads the one layer of a function.
+func (w *world) layer(layers []plan.Layer) ([]byte, error) {
+	if len(layers) != 1 {
+		return nil, fmt.Errorf("%d layers", len(layers))
+	}
+	out, err := lambda.NewFromConfig(w.config()).GetLayerVersionByArn(w.t.Context(), &lambda.GetLayerVersionByArnInput{Arn: &layers[0].ARN})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.Get(*out.Content.Location)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
 
 // count counts successful calls of an operation.
@@ -225,6 +260,18 @@ func TestKilledAnywhere(t *testing.T) {
 		}
 		s.write("manifests/hello.yaml", text)
 	}
+	delivery := func(to string, of func(site)) func(site) {
+		return func(s site) {
+			of(s)
+			manifest := filepath.Join(s.dir, "manifests/hello.yaml")
+			data, err := os.ReadFile(manifest)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.write("manifests/hello.yaml", string(data)+"  bundle: {delivery: "+to+"}\n")
+		}
+	}
+	unchanged := func(site) {}
 	if testing.Short() {
 		t.Skip("starts hundreds of processes")
 	}
@@ -252,6 +299,11 @@ func TestKilledAnywhere(t *testing.T) {
 			patched(s)
 			s.run(0, "site-canary-2", "sealift seal -f manifests/hello.yaml TOKEN")
 		}, "site-canary-1", "site-canary-2"},
+		{"first apply in a layer", false, delivery("layer", patched), "", "site-canary-1"},
+		{"first apply in a layer, with code", false, delivery("layer", unchanged), "", "site-canary-1"},
+		{"first apply in the environment", false, delivery("environment", patched), "", "site-canary-1"},
+		{"from a package to a layer", true, delivery("layer", patched), "site-canary-1", "site-canary-1"},
+		{"from a package to the environment, with code", true, delivery("environment", unchanged), "site-canary-1", "site-canary-1"},
 		{"code only", true, func(s site) { s.write("functions/hello/bootstrap", "#!/bin/sh\nexit 1\n") }, "site-canary-1", "site-canary-1"},
 	}
 	base := t.TempDir()
@@ -288,11 +340,12 @@ func TestKilledAnywhere(t *testing.T) {
 					t.Errorf("%s: %q is live", at, got)
 				}
 				uploaded := w.count("UpdateFunctionCode")
+				published := w.count("PublishLayerVersion")
 				w.site.run(0, "", "sealift apply")
 				if got := w.live(); got != test.after {
 					t.Errorf("%s: %q is live after the next apply", at, got)
 				}
-				if drawn := w.count("GenerateDataKey"); uploaded == 1 && drawn != 1 {
+				if drawn := w.count("GenerateDataKey"); (published == 1 || uploaded == 1) && drawn != 1 {
 					t.Errorf("%s: %d data keys were drawn", at, drawn)
 				}
 				if made := w.versions() - versions; made > 2 {

@@ -109,11 +109,15 @@ func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 	conf := plan.Configuration{
 		ARN: aws.ToString(f.FunctionArn), Name: aws.ToString(f.FunctionName), Version: aws.ToString(f.Version),
 		RevisionID: aws.ToString(f.RevisionId), CodeSHA256: aws.ToString(f.CodeSha256),
-		PackageType: string(f.PackageType), Runtime: string(f.Runtime), Handler: aws.ToString(f.Handler), KMSKeyARN: aws.ToString(f.KMSKeyArn),
+		CodeSize: f.CodeSize, MasterARN: aws.ToString(f.MasterArn), PackageType: string(f.PackageType),
+		Runtime: string(f.Runtime), Handler: aws.ToString(f.Handler), KMSKeyARN: aws.ToString(f.KMSKeyArn),
 		State: string(f.State), LastUpdateStatus: string(f.LastUpdateStatus),
 	}
 	for _, a := range f.Architectures {
 		conf.Architectures = append(conf.Architectures, string(a))
+	}
+	for _, layer := range f.Layers {
+		conf.Layers = append(conf.Layers, plan.Layer{ARN: aws.ToString(layer.Arn), Size: layer.CodeSize})
 	}
 	if f.Environment != nil {
 		conf.Environment = f.Environment.Variables

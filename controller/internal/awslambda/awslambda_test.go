@@ -118,7 +118,7 @@ func TestWritesAreFollowedToTheirEnd(t *testing.T) {
 			f.t.Errorf("after the upload: %+v", updated)
 		}
 		env := map[string]string{"FOREIGN": "kept", "LOG_LEVEL": "info"}
-		configured, err := f.client.UpdateEnvironment(f.t.Context(), updated, env)
+		configured, err := f.client.Configure(f.t.Context(), updated, env, nil)
 		if err != nil || configured.Environment["LOG_LEVEL"] != "info" {
 			f.t.Fatalf("%+v, %v", configured, err)
 		}
@@ -152,7 +152,7 @@ func TestWritesThatHaveToLookAgain(t *testing.T) {
 			return err
 		},
 		"UpdateFunctionConfiguration": func(f *fixture, o plan.Observed) error {
-			_, err := f.client.UpdateEnvironment(f.t.Context(), o.Latest, map[string]string{"A1": "b"})
+			_, err := f.client.Configure(f.t.Context(), o.Latest, map[string]string{"A1": "b"}, nil)
 			return err
 		},
 		"PublishVersion": func(f *fixture, o plan.Observed) error {
@@ -255,7 +255,7 @@ func TestErrors(t *testing.T) {
 			inBubble(t, awslambda.Options{}, func(f *fixture) {
 				obs := f.observe("")
 				f.answer(http.MethodPut, "/configuration", test.status, test.code, `String measured: {"DB_PASSWORD":"`+canary+`"}`)
-				_, err := f.client.UpdateEnvironment(f.t.Context(), obs.Latest, map[string]string{"DB_PASSWORD": canary})
+				_, err := f.client.Configure(f.t.Context(), obs.Latest, map[string]string{"DB_PASSWORD": canary}, nil)
 				want := "lambda UpdateFunctionConfiguration of hello in us-east-2: " + test.err
 				if err == nil || err.Error() != want {
 					f.t.Fatalf("%v, want %s", err, want)

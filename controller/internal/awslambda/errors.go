@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -76,6 +77,14 @@ func (c *Client) classifyWrite(operation, function string, err error) error {
 	return c.classify(operation, function, err)
 }
 
+// kindOf tells functions and layers apart, as errors name them.
+func kindOf(subject string) string {
+	if strings.HasPrefix(subject, layerPrefix) {
+		return "layer"
+	}
+	return "function"
+}
+
 // classify turns an error of the SDK into one of ours.
 func (c *Client) classify(operation, function string, err error) error {
 	e := &Error{Operation: operation, Function: function, Region: c.region}
@@ -93,10 +102,15 @@ func (c *Client) classify(operation, function string, err error) error {
 	case "ResourceNotFoundException":
 		e.Cause, e.Fix = "no such function", "sealift configures functions that exist: create it first, or check spec.function, the account and the region"
 	case "AccessDeniedException":
-		e.Cause, e.Fix = "access denied", fmt.Sprintf("allow lambda:%s on that function for these credentials (aws sts get-caller-identity)", operation)
+		if operation == "GetLayerVersionByArn" {
+			operation = "GetLayerVersion" // the one right for both
+		}
+		e.Cause, e.Fix = "access denied", fmt.Sprintf("allow lambda:%s on that %s for these credentials (aws sts get-caller-identity)", operation, kindOf(function))
 	case "TooManyRequestsException", "ThrottlingException", "ServiceException":
 		e.transient = true
 		e.Cause, e.Fix = fmt.Sprintf("Lambda is busy (%s)", e.Code), "try again in a while"
+	case "CodeVerificationFailedException", "InvalidCodeSignatureException":
+		e.Cause, e.Fix = fmt.Sprintf("code signing is enforced, and what sealift makes is not signed (%s)", e.Code), "set spec.bundle.delivery to environment, or take the function's code signing configuration away"
 	case "CodeStorageExceededException":
 		e.Cause, e.Fix = "the account's code storage in this region is full", "delete versions that nothing uses, or have the quota raised"
 	case "RequestEntityTooLargeException", "RequestTooLargeException":

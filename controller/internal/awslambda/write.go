@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -35,25 +36,37 @@ func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []
 	return updated, nil
 }
 
-// UpdateEnvironment sets all variables of the function to env, and returns the
-// function as it is afterwards.
-func (c *Client) UpdateEnvironment(ctx context.Context, conf plan.Configuration, env map[string]string) (plan.Configuration, error) {
-	_, err := c.api.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+// Configure sets all variables of the function to env and, in the same call, its layers
+// to the ARNs layers, and returns the function as it is afterwards. Layers are left out of
+// the call where they are the wanted ones already.
+func (c *Client) Configure(ctx context.Context, conf plan.Configuration, env map[string]string, layers []string) (plan.Configuration, error) {
+	input := &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &conf.Name,
 		Environment:  &types.Environment{Variables: env},
 		RevisionId:   revision(conf.RevisionID),
-	})
-	if err != nil {
+	}
+	if !slices.Equal(layers, layerARNs(conf)) {
+		input.Layers = append([]string{}, layers...) // an empty list takes all away, none leaves them
+	}
+	if _, err := c.api.UpdateFunctionConfiguration(ctx, input); err != nil {
 		return plan.Configuration{}, c.classifyWrite("UpdateFunctionConfiguration", conf.Name, err)
 	}
 	updated, err := c.updated(ctx, "UpdateFunctionConfiguration", conf.Name)
 	if err != nil {
 		return plan.Configuration{}, err
 	}
-	if updated.CodeSHA256 != conf.CodeSHA256 || !maps.Equal(updated.Environment, env) {
+	if updated.CodeSHA256 != conf.CodeSHA256 || !maps.Equal(updated.Environment, env) || !slices.Equal(layers, layerARNs(updated)) {
 		return plan.Configuration{}, fmt.Errorf("verify the configuration of %s: it is not what was written: %w", conf.Name, plan.ErrReobserve)
 	}
 	return updated, nil
+}
+
+func layerARNs(conf plan.Configuration) []string {
+	arns := make([]string, len(conf.Layers))
+	for i, layer := range conf.Layers {
+		arns[i] = layer.ARN
+	}
+	return arns
 }
 
 // updated waits for an update to end, and refuses one that failed.
@@ -91,7 +104,8 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		return "", &Error{Operation: "PublishVersion", Function: conf.Name, Region: c.region, Code: "VersionFailed", Cause: fmt.Sprintf("version %s is in the state Failed", version),
 			Fix: fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version)}
 	}
-	if published.CodeSHA256 != conf.CodeSHA256 || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {
+	if published.CodeSHA256 != conf.CodeSHA256 || !slices.Equal(published.Layers, conf.Layers) ||
+		published.Environment[plan.BundleVariable] != conf.Environment[plan.BundleVariable] || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {
 		return "", fmt.Errorf("verify version %s of %s: it is not what was published: %w", version, conf.Name, plan.ErrReobserve)
 	}
 	return version, nil

@@ -355,3 +355,56 @@ func TestConcurrentWrites(t *testing.T) {
 		t.Errorf("%d writers won", won)
 	}
 }
+
+// Layers, and a function's that were deleted, are there after a restart; what no version has is removed, and a content that
+// is missing is reported.
+func TestRestartWithLayers(t *testing.T) {
+	dir := t.TempDir()
+	server := open(t, localaws.Options{Dir: dir})
+	api := lambdaClient(server)
+	createFunction(t, api, "hello")
+	for _, description := range []string{"first", "second"} {
+		if _, err := api.PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{LayerName: aws.String("Config"), Description: &description, Content: &lambdatypes.LayerVersionContentInput{ZipFile: archive(t)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const arn = "arn:aws:lambda:us-east-2:000000000000:layer:Config"
+	_, err := api.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("hello"), Layers: []string{arn + ":1"}})
+	if err == nil {
+		_, err = api.DeleteLayerVersion(t.Context(), &lambda.DeleteLayerVersionInput{LayerName: aws.String("Config"), VersionNumber: aws.Int64(1)})
+	}
+	if err = errors.Join(err, server.Close()); err != nil {
+		t.Fatal(err)
+	}
+	orphan := filepath.Join(dir, "layers", "us-east-2", "%config", "code", strings.Repeat("0", 64)+".zip")
+	if err := os.WriteFile(orphan, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server = open(t, localaws.Options{Dir: dir})
+	api = lambdaClient(server)
+	out, err := api.GetFunction(t.Context(), &lambda.GetFunctionInput{FunctionName: aws.String("hello")})
+	if err != nil || len(out.Configuration.Layers) != 1 || aws.ToString(out.Configuration.Layers[0].Arn) != arn+":1" {
+		t.Errorf("%v, %v", out, err)
+	}
+	list, err := api.ListLayerVersions(t.Context(), &lambda.ListLayerVersionsInput{LayerName: aws.String("Config")})
+	if err != nil || len(list.LayerVersions) != 1 || list.LayerVersions[0].Version != 2 || aws.ToString(list.LayerVersions[0].Description) != "second" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := os.Stat(orphan); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the content that no version has: %v", err)
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	contents, err := filepath.Glob(filepath.Join(dir, "layers", "us-east-2", "%config", "code", "*.zip"))
+	if err != nil || len(contents) != 1 {
+		t.Fatalf("%v, %v", contents, err)
+	}
+	if err := os.Remove(contents[0]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = localaws.Open(localaws.Options{Dir: dir})
+	if want := "open local AWS: state layers/us-east-2/%config/layer.json is damaged: layers/us-east-2/%config/code/" + filepath.Base(contents[0]) + " is missing"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

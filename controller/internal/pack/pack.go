@@ -88,6 +88,15 @@ func Build(tree fs.FS, exclude []string, add File) (Package, error) {
 	return write(tree, files)
 }
 
+// Alone packs one file and nothing else, as [Build] writes it: what a layer holds that carries a bundle.
+func Alone(file File) (Package, error) {
+	files, err := insert(nil, file)
+	if err != nil {
+		return Package{}, err
+	}
+	return write(nil, files)
+}
+
 func checkTotals(files []entry) error {
 	if len(files) > MaxEntries {
 		return fmt.Errorf("the package has %d files, at most %d can be in it", len(files), MaxEntries)

@@ -65,7 +65,23 @@ func (d *Deployed) Patch(bundle []byte) (Patched, error) {
 	return p, nil
 }
 
-// assemble writes the zip again, with one entry for that at place, or behind all if place is negative.
+// Without returns the package without the entry at the bundle's path, every other entry as [Deployed.Patch] keeps it. A
+// package of that entry alone is an error: Lambda takes no empty one.
+func (d *Deployed) Without() (Package, error) {
+	place := d.bundleIndex()
+	if place < 0 {
+		return Package{}, fmt.Errorf("take %s out of the package: %w", printable(d.bundle), ErrNoEntry)
+	}
+	if len(d.records) == 1 {
+		return Package{}, fmt.Errorf("take %s out of the package: nothing else is in it", printable(d.bundle))
+	}
+	zipped := d.assemble(place, nil, nil)
+	sum := sha256.Sum256(zipped)
+	return Package{Zip: zipped, SHA256: base64.StdEncoding.EncodeToString(sum[:])}, nil
+}
+
+// assemble writes the zip again, with one entry for that at place, or behind all if place is negative. Without a central
+// header the entry at place is left out.
 func (d *Deployed) assemble(place int, local, central []byte) []byte {
 	out := make([]byte, 0, len(d.data)+len(local)+len(central))
 	starts := make([]int, len(d.records))
@@ -83,7 +99,9 @@ func (d *Deployed) assemble(place int, local, central []byte) []byte {
 	}
 	directory, count := len(out), len(d.records)
 	for i, r := range d.records {
-		if i == place {
+		if i == place && central == nil {
+			count--
+		} else if i == place {
 			out = appendCentral(out, central, starts[i])
 		} else {
 			out = appendCentral(out, r.central, starts[i])

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -243,4 +244,48 @@ func FuzzPatch(f *testing.F) {
 			t.Errorf("what was patched is not accepted: %v", err)
 		}
 	})
+}
+
+// Without takes the bundle out and leaves every other byte of every other entry; put into what is left, it gives the
+// package again that Patch gives.
+func TestWithout(t *testing.T) {
+	tree := fstest.MapFS{"bootstrap": {Data: []byte("code"), Mode: 0o755}, "lib/a.txt": {Data: bytes.Repeat([]byte("a"), 1000)}}
+	plain, err := pack.Build(tree, nil, pack.File{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inspect := func(data []byte) *pack.Deployed {
+		t.Helper()
+		d, err := pack.Inspect(data, "sealed-config.jwe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	patched, err := inspect(plain.Zip).Patch([]byte("bundle"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := inspect(patched.Zip).Without()
+	if err != nil || !bytes.Equal(left.Zip, plain.Zip) || left.SHA256 != plain.SHA256 {
+		t.Errorf("%v: not the package that the bundle was put into", err)
+	}
+	if _, err := inspect(plain.Zip).Without(); !errors.Is(err, pack.ErrNoEntry) {
+		t.Errorf("without a bundle: %v", err)
+	}
+	alone, err := pack.Alone(pack.File{Path: "sealed-config.jwe", Data: []byte("bundle")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pack.Alone(pack.File{Path: "sealed-config.jwe", Data: []byte("bundle")})
+	if err != nil || !bytes.Equal(alone.Zip, again.Zip) {
+		t.Errorf("not the same bytes again: %v", err)
+	}
+	if content, err := pack.ReadEntry(alone.Zip, "sealed-config.jwe", 100); err != nil || string(content) != "bundle" {
+		t.Errorf("%q, %v", content, err)
+	}
+	_, err = inspect(alone.Zip).Without()
+	if want := "take sealed-config.jwe out of the package: nothing else is in it"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
 }

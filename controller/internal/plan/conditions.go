@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sealift.dev/sealift/api/v1alpha1"
 )
 
 // condition returns a condition without its time.
@@ -75,7 +77,11 @@ func (p Plan) sealed() metav1.Condition {
 		return condition(ConditionSealed, metav1.ConditionFalse, ReasonNotApplied, "no bundle of this config is deployed")
 	case m.Source != p.Want.Source():
 		return condition(ConditionSealed, metav1.ConditionFalse, ReasonOutdated, "the deployed bundle is of another revision")
-	case m.CodeSHA256 != p.Observed.Latest.CodeSHA256:
+	case p.placeLost(p.Observed.Latest, m) != "":
+		return condition(ConditionSealed, metav1.ConditionFalse, ReasonDrifted, "the "+p.placeLost(p.Observed.Latest, m)+" that carries the bundle was replaced")
+	case p.pointerDiffers(p.Observed.Latest, m):
+		return condition(ConditionSealed, metav1.ConditionFalse, ReasonDrifted, "the variable "+BundleVariable+" leads elsewhere")
+	case m.Delivery == v1alpha1.DeliveryPackage && m.CodeSHA256 != p.Observed.Latest.CodeSHA256:
 		return condition(ConditionSealed, metav1.ConditionFalse, ReasonDrifted, "the package that carries the bundle was replaced")
 	}
 	return condition(ConditionSealed, metav1.ConditionTrue, ReasonInSync, "")
@@ -108,9 +114,10 @@ func messageOf(err error) string {
 	return err.Error()
 }
 
-// drift lists what is no longer as sealift applied it: code, environment, alias,
+// drift lists what is no longer as sealift applied it: code, layer, environment, alias,
 // marker. What cannot be told, as the revision that was applied is gone, is left out.
-// A deployed package that is patched is somebody else's to replace: that is no drift.
+// A deployed package that is patched or left alone is somebody else's to replace: that is
+// no drift.
 func (p Plan) drift() []string {
 	latest := p.Observed.Latest
 	m, marked := latest.marker()
@@ -124,7 +131,11 @@ func (p Plan) drift() []string {
 	if latest.CodeSHA256 != m.CodeSHA256 && !p.Want.patches() {
 		drift = append(drift, "code")
 	}
-	if p.ownedDiffers(latest, m) {
+	_, own := p.ownLayer(latest.Layers)
+	if m.Delivery == v1alpha1.DeliveryLayer && own != m.Place || m.Delivery != v1alpha1.DeliveryLayer && own != "" {
+		drift = append(drift, "layer")
+	}
+	if p.ownedDiffers(latest, m) || p.pointerDiffers(latest, m) {
 		drift = append(drift, "environment")
 	}
 	if p.aliasDrifted(m) {
@@ -151,7 +162,7 @@ func (p Plan) OnlyDrift() bool {
 	}
 	m, _ := p.Observed.applied()
 	was, is := p.Want.Previous.Spec, p.Want.Config.Spec
-	deployed := p.Want.patches() && p.Observed.Latest.CodeSHA256 != m.CodeSHA256
+	deployed := p.Want.inPackage() && p.Want.patches() && p.Observed.Latest.CodeSHA256 != m.CodeSHA256
 	return !deployed && m.Source == p.Want.Source() && m.Code == p.Want.Code &&
 		maps.Equal(was.Environment, is.Environment) && was.Function.Alias == is.Function.Alias
 }
@@ -177,5 +188,6 @@ func (p Plan) aliasDrifted(m Marker) bool {
 		return false
 	}
 	live := p.Observed.Live
-	return live == nil || live.CodeSHA256 != m.CodeSHA256 || live.Environment[MarkerVariable] != m.String() || p.ownedDiffers(*live, m)
+	otherCode := live != nil && live.CodeSHA256 != m.CodeSHA256 && (m.Delivery == v1alpha1.DeliveryPackage || !p.Want.patches())
+	return live == nil || otherCode || p.placeLost(*live, m) != "" || p.pointerDiffers(*live, m) || live.Environment[MarkerVariable] != m.String() || p.ownedDiffers(*live, m)
 }

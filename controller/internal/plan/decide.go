@@ -1,10 +1,8 @@
 package plan
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,12 +10,18 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"sealift.dev/sealift/api/v1alpha1"
 )
+
+// packageTypeImage is Lambda's PackageType of container images.
+const packageTypeImage = "Image"
 
 // Decide compares want with obs, which passed Check, and returns what there is to
 // do. last is the marker that belongs to the last upload of this sealift, or nil. If
-// the deployed package is that very one, and made from what is wanted, then an apply
-// was cut off behind its upload, and this one goes on from there.
+// the deployed package or the published layer version is that very one, and made from
+// what is wanted, then an apply was cut off behind its upload, and this one goes on from
+// there.
 //
 // Its errors are of type Problem: nothing is done until a person has acted.
 func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, error) {
@@ -29,13 +33,22 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 	if err := p.foreign(p.applied()); err != nil {
 		return Plan{}, err
 	}
-	if last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
+	if want.inPackage() && last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
 		last.Source == want.Source() && last.Code == want.Code && !want.rotates(last.BundleID) {
 		p.Carried = last
 	}
 	p.secrets(marked, marker)
 	p.environment(marked, marker)
-	p.bundle(marked, marker, now)
+	p.pointer(marked, marker)
+	if want.inPackage() {
+		p.bundle(marked, marker, now)
+	} else {
+		p.bundleApart(marked, marker, last, now)
+	}
+	if err := p.layers(); err != nil {
+		return Plan{}, err
+	}
+	p.code(marked, marker)
 	p.configuration(marked, marker)
 	p.alias()
 	if p.Release && obs.Alias != nil && obs.Alias.Weighted {
@@ -70,32 +83,6 @@ func (p *Plan) foreign(m Marker) error {
 				Fix:     "take it out of the function or out of spec.environment, or give it the value that it has",
 			}
 		}
-	}
-	return nil
-}
-
-// Check refuses functions that a package delivery can't serve, or that another
-// config has. Its errors are of type Problem.
-func Check(want Desired, obs Observed) error {
-	latest, account := obs.Latest, want.Config.Spec.Function.Account
-	marker, markerErr := ParseMarker(latest.Environment[MarkerVariable])
-	switch {
-	case account != "" && account != accountOf(latest.ARN):
-		return Problem{"OtherAccount", fmt.Sprintf("the manifest names a function of account %s, and the credentials are those of %s", account, accountOf(latest.ARN)),
-			"use the credentials of that account: --profile, or AWS_PROFILE"}
-	case latest.PackageType == "Image":
-		return Problem{"ContainerImage", fmt.Sprintf("%s is a container image, which has no package to put a bundle into", want.Consumer()),
-			"deploy the function as a .zip package"}
-	case latest.EnvironmentError != "", latest.KMSKeyARN != "" && latest.Environment == nil:
-		return Problem{"EnvironmentUnreadable", fmt.Sprintf("the environment of %s can't be read (%s)", want.Consumer(), cmp.Or(latest.EnvironmentError, "no variables in the answer")),
-			"grant kms:Decrypt on the function's own environment key " + cmp.Or(latest.KMSKeyARN, "(the AWS managed one)")}
-	case errors.Is(markerErr, ErrNewerMarker):
-		return Problem{"NewerMarker", fmt.Sprintf("%s was last applied by a newer sealift", want.Consumer()), "upgrade this sealift"}
-	case markerErr == nil && marker.Config != want.key():
-		return Problem{"OtherConfig", fmt.Sprintf("%s was applied by the config %s", want.Consumer(), marker.Config),
-			"have one config for a function; to hand it over, delete its variable " + MarkerVariable}
-	case latest.State == "Failed":
-		return Problem{"FunctionFailed", fmt.Sprintf("%s is in the state Failed", want.Consumer()), "see its StateReason: aws lambda get-function-configuration --function-name " + want.Config.Spec.Function.Name}
 	}
 	return nil
 }
@@ -189,8 +176,12 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 	default:
 		return
 	}
+	p.addBundle()
+	p.packageItem = p.packageDetail(marked, codeChanged, replaced)
+}
+
+func (p *Plan) addBundle() {
 	p.add(Change, KindBundle, "", fmt.Sprintf("fresh data key: %s; %s encrypted", p.BundleReason, count(len(p.Want.Config.Spec.Sealed), "secret")))
-	p.add(Change, KindPackage, "", p.packageDetail(marked, codeChanged, replaced))
 }
 
 func (p *Plan) packageDetail(marked, codeChanged, replaced bool) string {
@@ -234,6 +225,9 @@ func (p *Plan) sourceReason() string {
 	if was.BundleKey != is.BundleKey {
 		changed = append(changed, "bundle key changed")
 	}
+	if was.Delivery != is.Delivery {
+		changed = append(changed, "delivery changed")
+	}
 	if was.Path != is.Path {
 		changed = append(changed, "bundle path changed")
 	}
@@ -261,53 +255,24 @@ func Jitter(key string, limit time.Duration) time.Duration {
 func (p *Plan) configuration(marked bool, m Marker) {
 	envDiffers := slices.ContainsFunc(p.Items, func(i Item) bool { return i.Kind == KindEnv })
 	// What was built before and is patched from now on is the same package.
-	handedOver := marked && p.Want.patches() && m.Code != p.Want.Code
+	handedOver := marked && p.Want.inPackage() && p.Want.patches() && m.Code != p.Want.Code
 	ownedDiffers := marked && !slices.Equal(m.Owned, slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)))
-	p.Configure = p.BundleReason != "" || p.Carried != nil || envDiffers || ownedDiffers || handedOver
+	_, own := p.ownLayer(p.Observed.Latest.Layers)
+	strayLayer := own != "" && p.Want.Delivery() != v1alpha1.DeliveryLayer
+	p.Configure = p.BundleReason != "" || p.CodeReason != "" || strayLayer || p.Carried != nil || envDiffers || ownedDiffers || handedOver
 	switch {
 	case handedOver && p.BundleReason == "":
 		p.add(Change, KindMarker, "", "the package is no longer built: from now on the deployed one is patched")
 	case p.Configure && len(p.Items) == 0:
 		p.add(Change, KindMarker, "", "owned environment keys are recorded")
 	}
-	if p.Configure && p.BundleReason == "" && p.Carried == nil {
+	switch {
+	case !p.Configure || p.CodeReason != "" || p.Want.inPackage() && (p.BundleReason != "" || p.Carried != nil):
+	case p.BundleReason != "" || p.Carried != nil:
+		p.add(Keep, KindPackage, "", "unchanged: the bundle is "+p.where())
+	default:
 		p.add(Keep, KindPackage, "", "unchanged: no upload, no data key")
 	}
-}
-
-// alias decides whether a version is published and the alias moved to it.
-func (p *Plan) alias() {
-	name := p.Want.Config.Spec.Function.Alias
-	if name == "" {
-		return
-	}
-	alias, live := p.Observed.Alias, p.Observed.Live
-	switch {
-	case alias == nil:
-		p.Release = true
-		p.add(Add, KindAlias, name, "created at a new version")
-	case !p.InSync():
-		p.Release = true
-		p.add(Change, KindAlias, name, fmt.Sprintf("version %s → a new version", alias.Version))
-	case live == nil || !p.sameRelease(*live):
-		p.Release = true
-		p.add(Change, KindAlias, name, fmt.Sprintf("version %s is not what was applied → published again", alias.Version))
-	}
-}
-
-// sameRelease reports whether version v is what $LATEST is, as far as sealift
-// owns it.
-func (p *Plan) sameRelease(v Configuration) bool {
-	latest := p.Observed.Latest
-	if v.CodeSHA256 != latest.CodeSHA256 || v.Environment[MarkerVariable] != latest.Environment[MarkerVariable] {
-		return false
-	}
-	for key, value := range p.Want.Config.Spec.Environment {
-		if live, exists := v.Environment[key]; !exists || live != value {
-			return false
-		}
-	}
-	return true
 }
 
 func sortedUnion(a, b map[string]string) []string {

@@ -410,7 +410,7 @@ func TestDecideRefuses(t *testing.T) {
 			name:     "container image",
 			observed: func(o *plan.Observed) { o.Latest.PackageType = "Image" },
 			err:      "us-east-2/hello is a container image, which has no package to put a bundle into (ContainerImage)",
-			hint:     "deploy the function as a .zip package",
+			hint:     "set spec.bundle.delivery to environment, or deploy the function as a .zip package",
 		},
 		{
 			name:     "environment with an error",
@@ -428,7 +428,7 @@ func TestDecideRefuses(t *testing.T) {
 		},
 		{
 			name:     "newer marker",
-			observed: func(o *plan.Observed) { o.Latest.Environment[plan.MarkerVariable] = "2.whatever" },
+			observed: func(o *plan.Observed) { o.Latest.Environment[plan.MarkerVariable] = "3.whatever" },
 			err:      "us-east-2/hello was last applied by a newer sealift (NewerMarker)",
 			hint:     "upgrade this sealift",
 		},

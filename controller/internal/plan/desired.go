@@ -11,10 +11,7 @@ import (
 	"sealift.dev/sealift/api/v1alpha1"
 )
 
-const (
-	deliveryPackage = "package"
-	formatJWE       = "jwe"
-)
+const formatJWE = "jwe"
 
 // Desired is one config at one revision, with everything looked up that the
 // manifest leaves to its surroundings.
@@ -23,7 +20,7 @@ type Desired struct {
 	Revision string // commit id; "" for a work tree, which is planned for and never applied
 	Config   *v1alpha1.SealedConfig
 	Region   string          // of the function
-	Code     envelope.Digest // CodeIdentity of spec.package, or PatchIdentity where there is none
+	Code     envelope.Digest // CodeIdentity of spec.package, or PatchIdentity where there is none; BareIdentity and DeployedIdentity where the bundle is elsewhere
 	// Previous is the config at the marker's revision, from which the changed
 	// names are told; nil if that revision or the file in it is gone.
 	Previous *v1alpha1.SealedConfig
@@ -47,17 +44,32 @@ func (d Desired) rotates(bundleID string) bool {
 // commit: SHA-256 of "sealift/code/1", the git tree id and the exclude patterns,
 // each ended by a line feed.
 func CodeIdentity(treeID string, exclude []string) envelope.Digest {
-	lines := append([]string{"sealift/code/1", "tree " + treeID}, exclude...)
-	return sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+	return identity("sealift/code/1", append([]string{"tree " + treeID}, exclude...))
+}
+
+func identity(kind string, lines []string) envelope.Digest {
+	return sha256.Sum256([]byte(kind + "\n" + strings.Join(lines, "\n") + "\n"))
 }
 
 // PatchIdentity returns the identity of every package that is patched as it was
 // deployed: SHA-256 of "sealift/code/1" and "deployed", each ended by a line feed.
 func PatchIdentity() envelope.Digest {
-	return sha256.Sum256([]byte("sealift/code/1\ndeployed\n"))
+	return identity("sealift/code/1", []string{"deployed"})
 }
 
-// patches reports whether the deployed package is patched and none is built.
+// BareIdentity returns the identity of code that is built from a folder of a commit and
+// carries no bundle: as CodeIdentity, with the first line "sealift/code-alone/1".
+func BareIdentity(treeID string, exclude []string) envelope.Digest {
+	return identity("sealift/code-alone/1", append([]string{"tree " + treeID}, exclude...))
+}
+
+// DeployedIdentity returns the identity of all code that is left as it is deployed:
+// SHA-256 of "sealift/code-alone/1" and "deployed", each ended by a line feed.
+func DeployedIdentity() envelope.Digest {
+	return identity("sealift/code-alone/1", []string{"deployed"})
+}
+
+// patches reports whether the deployed package is patched, or left alone, and none is built.
 func (d Desired) patches() bool { return d.Config.Spec.Package == nil }
 
 func (d Desired) key() string { return d.Config.Namespace + "/" + d.Config.Name }
@@ -74,18 +86,18 @@ func source(c *v1alpha1.SealedConfig, region string) envelope.BundleSource {
 	return envelope.BundleSource{
 		Consumer:  envelope.Consumer{Region: region, Function: c.Spec.Function.Name},
 		BundleKey: c.Spec.Bundle.KMSKey,
-		Delivery:  deliveryPackage,
+		Delivery:  string(deliveryOf(c)),
 		Format:    formatJWE,
 		Path:      c.Spec.Bundle.Path,
 		Sealed:    c.Spec.Sealed,
 	}
 }
 
-// MarkerFor returns the marker of d for a package that was uploaded.
+// MarkerFor returns the marker of d for a bundle and the code beside it, without Place.
 func (d Desired) MarkerFor(bundleID, codeSHA256 string, dataKey time.Time) Marker {
 	return Marker{
 		BundleID: bundleID, Source: d.Source(), Code: d.Code, Revision: d.Revision,
 		CodeSHA256: codeSHA256, DataKey: dataKey.UTC().Truncate(time.Second),
-		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)), Config: d.key(),
+		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)), Config: d.key(), Delivery: d.Delivery(),
 	}
 }

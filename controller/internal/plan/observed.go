@@ -7,6 +7,10 @@ type Observed struct {
 	Latest Configuration  // $LATEST
 	Alias  *Alias         // nil if the config names none, or if it does not exist yet
 	Live   *Configuration // the version that Alias names; nil with it
+
+	// Published is the newest version of sealift's layer where Plan.Resumable asked for it,
+	// and it was the one.
+	Published *LayerVersion
 }
 
 // Configuration is one version of a function as GetFunction answers it
@@ -17,17 +21,20 @@ type Configuration struct {
 	Version          string // "$LATEST" or a number
 	RevisionID       string // fences the next write; "" where the endpoint has none
 	CodeSHA256       string // base64 of the SHA-256 of the package
+	CodeSize         int64  // of the package, zipped, in bytes
 	PackageType      string // Zip or Image
 	Runtime          string // as nodejs22.x; "" for an Image
 	Handler          string
 	Architectures    []string
 	KMSKeyARN        string // customer managed key of the environment, or ""
 	SourceKMSKeyARN  string // customer managed key of the package, or ""
+	MasterARN        string // of the function that this one is a replica of (Lambda@Edge), or ""
 	Environment      map[string]string
 	EnvironmentError string // error code, where Lambda can't read the environment
 	State            string // Pending, Active, …
 	LastUpdateStatus string // Successful, InProgress, Failed
 	CodeLocation     string // presigned URL of the package, valid for ten minutes
+	Layers           []Layer
 }
 
 // Alias is an alias as GetAlias answers it.

@@ -59,6 +59,7 @@ const (
 	KindSecret  Kind = "secret"
 	KindEnv     Kind = "env"
 	KindBundle  Kind = "bundle"
+	KindLayer   Kind = "layer"
 	KindPackage Kind = "package"
 	KindMarker  Kind = "marker"
 	KindAlias   Kind = "alias"
@@ -81,17 +82,26 @@ type Plan struct {
 	Carried  *Marker // see Decide
 	Items    []Item
 
-	// BundleReason says why the bundle is written under a fresh data key, and the
-	// package with it uploaded; "" if neither is.
+	// BundleReason says why the bundle is written under a fresh data key, and with it the
+	// package uploaded, the layer published or the variable set; "" if it is not written.
 	BundleReason string
+	// CodeReason says why code that carries no bundle is uploaded, where it is not the
+	// deployed one already; "" if it is not.
+	CodeReason string
+	// CodeLast is set if that code is uploaded behind the configuration, and not ahead of it.
+	CodeLast bool
 	// Configure is set if the environment, which holds the marker, is written.
 	Configure bool
 	// Release is set if a version is published and the alias moved to it.
 	Release bool
+
+	packageItem string // detail of the item that says what becomes of the package, or ""
 }
 
 // InSync reports whether there is nothing to do.
-func (p Plan) InSync() bool { return p.BundleReason == "" && !p.Configure && !p.Release }
+func (p Plan) InSync() bool {
+	return p.BundleReason == "" && p.CodeReason == "" && !p.Configure && !p.Release
+}
 
 // Changes returns the items of what is not as it should be.
 func (p Plan) Changes() []Item {

@@ -13,7 +13,7 @@ const (
 	// unknown for a suspended config, which is not compared.
 	ConditionReady = "Ready"
 	// ConditionDrifted is true if the function is no longer what sealift applied: its
-	// code, its owned environment, its alias or its marker.
+	// code, its layer, its owned environment, its alias or its marker.
 	ConditionDrifted = "Drifted"
 	// ConditionSealed is true if the deployed bundle is made from what the config says:
 	// its sealed values, its bundle key and its place.
@@ -88,7 +88,7 @@ func StatusOf(p Plan, err error, now time.Time) Status {
 // the items, with their number where there may be more than one.
 func (p Plan) Summary() string {
 	var words []string
-	for _, kind := range []Kind{KindSecret, KindEnv, KindBundle, KindPackage, KindMarker, KindAlias} {
+	for _, kind := range []Kind{KindSecret, KindEnv, KindBundle, KindLayer, KindPackage, KindMarker, KindAlias} {
 		n := 0
 		for _, item := range p.Changes() {
 			if item.Kind == kind {

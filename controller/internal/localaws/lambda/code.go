@@ -35,6 +35,12 @@ func digest(content []byte) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// imageDigest stands for the digest of a container image, which AWS gives in hexadecimal: local AWS has the URI alone.
+func imageDigest(uri string) string {
+	sum := sha256.Sum256([]byte(uri))
+	return hex.EncodeToString(sum[:])
+}
+
 // hexDigest is a CodeSha256 in hexadecimal, for names of files. What is no CodeSha256 gives the digits of its bytes, a name
 // that no package has.
 func hexDigest(codeSHA256 string) string {
@@ -45,34 +51,34 @@ func hexDigest(codeSHA256 string) string {
 	return hex.EncodeToString(raw)
 }
 
-// checkPackage refuses what AWS cannot unpack or finds too large.
-func checkPackage(content []byte) error {
+// checkPackage refuses what AWS cannot unpack or finds too large, and returns the size of the files.
+func checkPackage(content []byte) (unzipped int64, err error) {
 	if len(content) == 0 {
-		return invalidParameter("Uploaded file must be a non-empty zip")
+		return 0, invalidParameter("Uploaded file must be a non-empty zip")
 	}
 	if len(content) > maxZipped {
-		return wire.Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZipped)
+		return 0, wire.Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZipped)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
-		return unreadablePackage()
+		return 0, unreadablePackage()
 	}
 	if len(archive.File) == 0 {
-		return invalidParameter("Uploaded file must be a non-empty zip")
+		return 0, invalidParameter("Uploaded file must be a non-empty zip")
 	}
 	left := uint64(maxUnzipped)
 	for _, entry := range archive.File {
 		if entry.UncompressedSize64 > left {
-			return invalidParameter("Unzipped size must be smaller than %d bytes", maxUnzipped)
+			return 0, invalidParameter("Unzipped size must be smaller than %d bytes", maxUnzipped)
 		}
 		left -= entry.UncompressedSize64
 	}
 	for _, entry := range archive.File {
 		if err := unpack(entry); err != nil {
-			return unreadablePackage()
+			return 0, unreadablePackage()
 		}
 	}
-	return nil
+	return int64(maxUnzipped - left), nil
 }
 
 func unreadablePackage() error {
@@ -99,9 +105,14 @@ func (s *Service) signature(path, expires string) string {
 
 // location is a URL for a package of n that needs no signature of the caller's, as AWS's presigned one.
 func (s *Service) location(n name, codeSHA256 string) string {
-	path := DownloadPath + n.caller.Region + "/" + n.function + "/" + hexDigest(codeSHA256)
+	return s.locate(n.caller, n.function, codeSHA256)
+}
+
+// locate is location for a function, or for a layer by its name behind layerMark.
+func (s *Service) locate(caller wire.Caller, owner, codeSHA256 string) string {
+	path := DownloadPath + caller.Region + "/" + owner + "/" + hexDigest(codeSHA256)
 	expires := strconv.FormatInt(s.now().Add(downloadLife).Unix(), 10)
-	return n.caller.Endpoint + path + "?X-Amz-Expires=" + expires + "&X-Amz-Signature=" + s.signature(path, expires)
+	return caller.Endpoint + path + "?X-Amz-Expires=" + expires + "&X-Amz-Signature=" + s.signature(path, expires)
 }
 
 // Download answers a package to a GET of its location. URLs end with the process that gave them out.
@@ -123,7 +134,11 @@ func (s *Service) Download(w http.ResponseWriter, r *http.Request) {
 		refuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		return
 	}
-	content, err := s.folder.Get(packageFile(parts[0], parts[1], base64.StdEncoding.EncodeToString(sum)))
+	file := packageFile(parts[0], parts[1], base64.StdEncoding.EncodeToString(sum))
+	if layer, is := strings.CutPrefix(parts[1], layerMark); is {
+		file = layerFile(parts[0], layer, base64.StdEncoding.EncodeToString(sum))
+	}
+	content, err := s.folder.Get(file)
 	if err != nil {
 		refuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		return

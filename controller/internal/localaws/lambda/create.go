@@ -9,11 +9,14 @@ import (
 type createFunctionInput struct {
 	change
 	Architectures []string
-	Code          struct{ ZipFile []byte }
-	FunctionName  string
-	PackageType   string
-	Publish       bool
-	Tags          map[string]string
+	Code          struct {
+		ImageUri string
+		ZipFile  []byte
+	}
+	FunctionName string
+	PackageType  string
+	Publish      bool
+	Tags         map[string]string
 }
 
 // settings returns what the function shall be, without its code; AWS's defaults where nothing is said.
@@ -25,10 +28,16 @@ func (in createFunctionInput) settings() (settings, error) {
 	if in.Role == nil {
 		return settings{}, validation("1 validation error detected: Value null at 'role' failed to satisfy constraint: Member must not be null")
 	}
-	if in.PackageType != "" && in.PackageType != "Zip" {
-		return settings{}, invalidParameter("local AWS does not have the package type %s; it has Zip", in.PackageType)
+	image := in.PackageType == "Image"
+	switch {
+	case in.PackageType != "" && in.PackageType != "Zip" && !image:
+		return settings{}, validation("1 validation error detected: Value '%s' at 'packageType' failed to satisfy constraint: Member must satisfy enum value set: [Zip, Image]", in.PackageType)
+	case image && (in.Runtime != nil || in.Handler != nil || in.Layers != nil || in.Code.ZipFile != nil):
+		return settings{}, invalidParameter("Please don't provide Runtime, Handler, Layers or ZipFile when the intended function PackageType is Image.")
+	case image && in.Code.ImageUri == "" || !image && in.Code.ImageUri != "":
+		return settings{}, invalidParameter("Please provide ImageUri when creating a function with packageType Image, and then alone.")
 	}
-	if in.Runtime == nil || in.Handler == nil {
+	if !image && (in.Runtime == nil || in.Handler == nil) {
 		return settings{}, invalidParameter("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
 	}
 	if err := in.change.check(); err != nil {
@@ -37,7 +46,22 @@ func (in createFunctionInput) settings() (settings, error) {
 	if _, err := merge(nil, in.Tags); err != nil {
 		return settings{}, err
 	}
-	return in.change.apply(settings{Architecture: architecture, MemorySize: minMemory, Timeout: 3}), nil
+	wanted := in.change.apply(settings{Architecture: architecture, MemorySize: minMemory, Timeout: 3})
+	return wanted, wanted.take(in.Code.ZipFile, in.Code.ImageUri)
+}
+
+// take makes the package, or the image of uri, the code of s.
+func (s *settings) take(zipped []byte, uri string) (err error) {
+	if uri != "" {
+		if !imageURI.MatchString(uri) {
+			return invalidParameter("Source image %s is not valid. Provide a valid source image.", uri)
+		}
+		s.ImageURI, s.CodeSHA256 = uri, imageDigest(uri)
+		return nil
+	}
+	s.CodeSHA256, s.CodeSize = digest(zipped), int64(len(zipped))
+	s.Unzipped, err = checkPackage(zipped)
+	return err
 }
 
 // architecture reads the one element of Architectures; without it the architecture is what it was.
@@ -72,15 +96,14 @@ func (s *Service) createFunction(req request, in createFunctionInput) (reply, er
 	if err != nil {
 		return reply{}, err
 	}
-	if err := checkPackage(in.Code.ZipFile); err != nil {
-		return reply{}, err
-	}
-	wanted.CodeSHA256, wanted.CodeSize = digest(in.Code.ZipFile), int64(len(in.Code.ZipFile))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := reply{resource: n.arn()}
 	if _, exists := s.region(req.caller.Region)[n.function]; exists {
 		return answer, conflict("Function already exist: %s", n.function)
+	}
+	if wanted.Layers, err = s.resolveLayers(req.caller, in.Layers, wanted.Unzipped); err != nil {
+		return answer, err
 	}
 	f := function{Name: n.function, Tags: in.Tags, Next: 1}
 	if f.Latest, err = s.edition(wanted, true); err != nil {
@@ -93,8 +116,10 @@ func (s *Service) createFunction(req request, in createFunctionInput) (reply, er
 			return answer, err
 		}
 	}
-	if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), in.Code.ZipFile); err != nil {
-		return answer, err
+	if wanted.ImageURI == "" {
+		if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), in.Code.ZipFile); err != nil {
+			return answer, err
+		}
 	}
 	answer.body = f.Latest.written(f.Name, n.arn(), number)
 	return answer, s.put(req.caller.Region, f)

@@ -79,10 +79,10 @@ func TestCreateFunctionRefusals(t *testing.T) {
 		{"code in S3", func(in *lambda.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{S3Bucket: aws.String("bucket"), S3Key: aws.String("key")}
 		}, "InvalidParameterValueException", `local AWS does not have the member "S3Bucket" of CreateFunction`},
-		{"image", func(in *lambda.CreateFunctionInput) { in.PackageType = types.PackageTypeImage }, "InvalidParameterValueException", "local AWS does not have the package type Image; it has Zip"},
+		{"image", func(in *lambda.CreateFunctionInput) { in.PackageType = types.PackageTypeImage }, "InvalidParameterValueException", "Please don't provide Runtime, Handler, Layers or ZipFile when the intended function PackageType is Image."},
 		{"layers", func(in *lambda.CreateFunctionInput) {
-			in.Layers = []string{"arn:aws:lambda:us-east-2:000000000000:layer:x:1"}
-		}, "InvalidParameterValueException", `local AWS does not have the member "Layers" of CreateFunction`},
+			in.FunctionName, in.Layers = aws.String("other"), []string{"arn:aws:lambda:us-east-2:000000000000:layer:x:1"}
+		}, "InvalidParameterValueException", "Layer version arn:aws:lambda:us-east-2:000000000000:layer:x:1 does not exist."},
 		{"no runtime", func(in *lambda.CreateFunctionInput) { in.Runtime = "" }, "InvalidParameterValueException", "Runtime and Handler are mandatory parameters for functions created with deployment packages."},
 		{"role", func(in *lambda.CreateFunctionInput) { in.Role = aws.String("hello") }, "ValidationException", sizes + `'hello' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`},
 		{"two architectures", func(in *lambda.CreateFunctionInput) {

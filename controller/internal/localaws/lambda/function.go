@@ -36,11 +36,16 @@ type settings struct {
 	// Environment is nil when it was never given.
 	Environment map[string]string
 	Handler     string
-	KMSKeyArn   string
-	MemorySize  int
-	Role        string
-	Runtime     string
-	Timeout     int
+	// ImageURI is that of a container image, which has no package; "" for a zip.
+	ImageURI   string `json:",omitempty"`
+	KMSKeyArn  string
+	Layers     []layerRef `json:",omitempty"`
+	MemorySize int
+	Role       string
+	Runtime    string
+	Timeout    int
+	// Unzipped is the size of the package's files, 0 where it was not measured.
+	Unzipped int64 `json:",omitempty"`
 }
 
 func (s settings) equal(other settings) bool {
@@ -96,6 +101,9 @@ func (s *Service) edition(settings settings, creation bool) (edition, error) {
 // packages are the digests of the packages that f refers to.
 func (f function) packages() map[string]bool {
 	used := map[string]bool{}
+	if f.Latest.Settings.ImageURI != "" {
+		return used
+	}
 	if f.Latest.Settings.CodeSHA256 != "" {
 		used[f.Latest.Settings.CodeSHA256] = true
 	}
@@ -166,8 +174,9 @@ type configuration struct {
 	EphemeralStorage           ephemeralStorage
 	FunctionArn                string
 	FunctionName               string
-	Handler                    string
-	KMSKeyArn                  string `json:",omitempty"`
+	Handler                    string             `json:",omitempty"`
+	KMSKeyArn                  string             `json:",omitempty"`
+	Layers                     []layerDescription `json:",omitempty"`
 	LastModified               string
 	LastUpdateStatus           string `json:",omitempty"`
 	LastUpdateStatusReason     string `json:",omitempty"`
@@ -177,7 +186,7 @@ type configuration struct {
 	PackageType                string
 	RevisionId                 string
 	Role                       string
-	Runtime                    string
+	Runtime                    string `json:",omitempty"`
 	SnapStart                  snapStart
 	State                      string `json:",omitempty"`
 	StateReason                string `json:",omitempty"`
@@ -204,6 +213,12 @@ func (e edition) describe(name, arn, number string, now time.Time) configuration
 		LoggingConfig: loggingConfig{"Text", "/aws/lambda/" + name}, MemorySize: e.Settings.MemorySize, PackageType: "Zip",
 		RevisionId: e.revision(now), Role: e.Settings.Role, Runtime: e.Settings.Runtime, SnapStart: snapStart{"None", "Off"},
 		State: "Active", Timeout: e.Settings.Timeout, TracingConfig: tracingConfig{"PassThrough"}, Version: number,
+	}
+	if e.Settings.ImageURI != "" {
+		c.PackageType = "Image"
+	}
+	for _, ref := range e.Settings.Layers {
+		c.Layers = append(c.Layers, layerDescription{ref.ARN, ref.CodeSize})
 	}
 	if e.Settings.Environment != nil {
 		c.Environment = &environment{e.Settings.Environment}

@@ -31,7 +31,13 @@ func (s *Service) invoke(ctx context.Context, req request) (reply, error) {
 	if s.invoker == nil {
 		return answer, wire.Errorf(http.StatusInternalServerError, "ServiceException", "this local AWS was started without a runtime: it cannot run functions")
 	}
+	if fn.Runtime == "" {
+		return answer, wire.Errorf(http.StatusInternalServerError, "ServiceException", "local AWS has container images as configuration alone: it cannot run them")
+	}
 	if fn.Code, err = s.folder.Get(packageFile(req.caller.Region, fn.Name, fn.CodeSHA256)); err != nil {
+		return answer, err
+	}
+	if err := s.readLayers(req.caller.Region, fn.Layers); err != nil {
 		return answer, err
 	}
 	payload := req.body
@@ -107,7 +113,7 @@ func (s *Service) invoked(req request) (runtime.Function, error) {
 		Name: f.Name, Version: number, ARN: n.arn(), Runtime: run.Runtime, Handler: run.Handler, Architecture: run.Architecture,
 		Region: req.caller.Region, AccountID: req.caller.Account, MemoryMB: run.MemorySize,
 		Timeout: time.Duration(run.Timeout) * time.Second, Environment: run.Environment, CodeSHA256: run.CodeSHA256,
-		Endpoint: req.caller.Endpoint,
+		Endpoint: req.caller.Endpoint, Layers: layersToRun(run.Layers),
 	}, nil
 }
 

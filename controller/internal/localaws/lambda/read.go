@@ -3,6 +3,7 @@ package lambda
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // named returns the function and the edition that a request's path and Qualifier name.
@@ -28,7 +29,21 @@ type getFunctionOutput struct {
 	Tags          map[string]string `json:",omitempty"`
 }
 
-type codeLocation struct{ Location, RepositoryType string }
+type codeLocation struct {
+	ImageUri         string `json:",omitempty"`
+	Location         string `json:",omitempty"`
+	RepositoryType   string
+	ResolvedImageUri string `json:",omitempty"`
+}
+
+// code says where the code of an edition of n is.
+func (s *Service) code(n name, e edition) codeLocation {
+	if uri := e.Settings.ImageURI; uri != "" {
+		repository, _, _ := strings.Cut(uri, "@")
+		return codeLocation{ImageUri: uri, RepositoryType: "ECR", ResolvedImageUri: repository + "@sha256:" + e.Settings.CodeSHA256}
+	}
+	return codeLocation{Location: s.location(n, e.Settings.CodeSHA256), RepositoryType: "S3"}
+}
 
 func (s *Service) getFunction(req request) (reply, error) {
 	s.mu.Lock()
@@ -38,7 +53,7 @@ func (s *Service) getFunction(req request) (reply, error) {
 		return reply{resource: n.arn()}, err
 	}
 	return reply{resource: n.arn(), body: getFunctionOutput{
-		Code:          codeLocation{s.location(n, e.Settings.CodeSHA256), "S3"},
+		Code:          s.code(n, e),
 		Configuration: e.describe(f.Name, n.arn(), number, s.now()),
 		Tags:          f.Tags,
 	}}, nil

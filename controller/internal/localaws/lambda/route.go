@@ -24,8 +24,8 @@ const (
 // request is what an operation gets.
 type request struct {
 	caller   wire.Caller
-	function string // the path's function name, or the ARN of what has tags, as it was given
-	alias    string // the path's alias name
+	function string // the path's function or layer, or the ARN of what has tags, as it was given
+	alias    string // the path's alias name, or the number of a layer version
 	query    url.Values
 	header   http.Header
 	body     []byte
@@ -75,7 +75,17 @@ func (s *Service) routes() map[string]operation {
 		"GET tags/*":                    read("ListTags", s.listTags),
 		"POST tags/*":                   write("TagResource", http.StatusNoContent, maxOtherRequest, input("TagResource", s.tagResource)),
 		"DELETE tags/*":                 write("UntagResource", http.StatusNoContent, maxOtherRequest, s.untagResource),
-		"POST functions/*/invocations":  {name: "Invoke", status: http.StatusOK, limit: maxInvokeRequest, answer: s.invoke},
+		"GET layers":                    read("ListLayers", s.listLayers),
+		"GET layers?find":               read("GetLayerVersionByArn", s.getLayerVersionByArn),
+		"GET layers/*/versions":         read("ListLayerVersions", s.listLayerVersions),
+		"POST layers/*/versions":        write("PublishLayerVersion", http.StatusCreated, maxCodeRequest, input("PublishLayerVersion", s.publishLayerVersion)),
+		"GET layers/*/versions/*":       read("GetLayerVersion", s.getLayerVersion),
+		"DELETE layers/*/versions/*":    write("DeleteLayerVersion", http.StatusNoContent, maxOtherRequest, s.deleteLayerVersion),
+
+		"GET functions/*/code-signing-config": read("GetFunctionCodeSigningConfig", s.getFunctionCodeSigningConfig),
+		"GET code-signing-configs/*":          read("GetCodeSigningConfig", s.getCodeSigningConfig),
+
+		"POST functions/*/invocations": {name: "Invoke", status: http.StatusOK, limit: maxInvokeRequest, answer: s.invoke},
 	}
 }
 
@@ -129,17 +139,25 @@ func memberName(path string) string {
 }
 
 // apiVersion is the version in the paths of a kind of resource.
-func apiVersion(kind string) string {
-	if kind == "tags" {
+func apiVersion(shape []string) string {
+	switch {
+	case shape[0] == "tags":
 		return "2017-03-31"
+	case shape[0] == "layers":
+		return "2018-10-31"
+	case shape[0] == "code-signing-configs":
+		return "2020-04-22"
+	case len(shape) == 3 && shape[2] == "code-signing-config":
+		return "2020-06-30"
+	default:
+		return "2015-03-31"
 	}
-	return "2015-03-31"
 }
 
 // route finds the operation of a path and the names in it.
 func (s *Service) route(r *http.Request) (op operation, function, alias string, ok bool) {
 	segments := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
-	if len(segments) < 2 || len(segments) > 5 || segments[0] != apiVersion(segments[1]) {
+	if len(segments) < 2 || len(segments) > 5 || segments[0] != apiVersion(segments[1:]) {
 		return operation{}, "", "", false
 	}
 	shape := segments[1:]
@@ -153,7 +171,11 @@ func (s *Service) route(r *http.Request) (op operation, function, alias string, 
 			names[i], shape[at] = name, "*"
 		}
 	}
-	op, ok = s.operations[r.Method+" "+strings.Join(shape, "/")]
+	key := r.Method + " " + strings.Join(shape, "/")
+	if key == "GET layers" && r.URL.Query().Get("find") == "LayerVersion" {
+		key += "?find"
+	}
+	op, ok = s.operations[key]
 	return op, names[0], names[1], ok
 }
 

@@ -3,8 +3,8 @@
 // version Pending) for a while, further writes are refused with ResourceConflictException until it ends, invocations run
 // what was there before, and the RevisionId changes at the write and again at its end.
 //
-// Errors, their codes and wording are AWS's where AWS's are known. What local AWS does not have (layers, container images,
-// code in S3, asynchronous invocation, …) is refused by name and never ignored.
+// Errors, their codes and wording are AWS's where AWS's are known. What local AWS does not have (container images but as
+// configuration, code in S3, asynchronous invocation, …) is refused by name and never ignored.
 // See https://docs.aws.amazon.com/lambda/latest/api/welcome.html.
 package lambda
 
@@ -61,6 +61,7 @@ type Service struct {
 
 	mu        sync.Mutex
 	functions map[string]map[string]function // by region and name; values: a change stores a new one
+	layers    map[string]map[string]layer    // likewise
 }
 
 // Open returns the service with the functions that the folder holds. A document that cannot be read is an error that names
@@ -69,6 +70,7 @@ func Open(options Options) (*Service, error) {
 	s := &Service{
 		folder: options.Folder, now: options.Now, random: options.Random, settle: options.Settle, invoker: options.Invoker,
 		signing: make([]byte, 32), functions: map[string]map[string]function{},
+		layers: map[string]map[string]layer{},
 	}
 	s.operations = s.routes()
 	if _, err := io.ReadFull(s.random, s.signing); err != nil {
@@ -87,6 +89,9 @@ func packageFile(region, function, sha256 string) string {
 }
 
 func (s *Service) load() error {
+	if err := s.loadLayers(); err != nil {
+		return err
+	}
 	names, err := s.folder.Names("lambda/")
 	if err != nil {
 		return err

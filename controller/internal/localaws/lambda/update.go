@@ -19,7 +19,7 @@ func (s *Service) updateFunctionCode(req request, in updateFunctionCodeInput) (r
 		return reply{}, err
 	}
 	sum := digest(in.ZipFile)
-	unreadable := checkPackage(in.ZipFile) // outside the lock: it unpacks; AWS says it after the function's own errors
+	unzipped, unreadable := checkPackage(in.ZipFile) // outside the lock: it unpacks; AWS says it after the function's own errors
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := reply{resource: n.arn()}
@@ -27,15 +27,21 @@ func (s *Service) updateFunctionCode(req request, in updateFunctionCodeInput) (r
 	if err != nil {
 		return answer, err
 	}
+	if f.Latest.Settings.ImageURI != "" {
+		return answer, invalidParameter("local AWS has container images as configuration alone: UpdateFunctionCode of one is not supported")
+	}
 	if unreadable != nil {
 		return answer, unreadable
+	}
+	if err := checkUnzipped(unzipped, f.Latest.Settings.Layers); err != nil {
+		return answer, err
 	}
 	if in.DryRun {
 		answer.body = f.Latest.describe(f.Name, n.arn(), latest, s.now())
 		return answer, nil
 	}
 	wanted := f.Latest.Settings
-	wanted.CodeSHA256, wanted.CodeSize = sum, int64(len(in.ZipFile))
+	wanted.CodeSHA256, wanted.CodeSize, wanted.Unzipped = sum, int64(len(in.ZipFile)), unzipped
 	if wanted.Architecture, err = architecture(in.Architectures, wanted.Architecture); err != nil {
 		return answer, err
 	}
@@ -63,7 +69,8 @@ type updateFunctionConfigurationInput struct {
 	RevisionId string
 }
 
-// updateFunctionConfiguration changes the members that are given; the environment is replaced as a whole.
+// updateFunctionConfiguration changes the members that are given; the environment and the layers are replaced
+// each as a whole.
 func (s *Service) updateFunctionConfiguration(req request, in updateFunctionConfigurationInput) (reply, error) {
 	n, err := unqualified(req.caller, req.function)
 	if err != nil {
@@ -79,7 +86,16 @@ func (s *Service) updateFunctionConfiguration(req request, in updateFunctionConf
 	if err := in.change.check(); err != nil {
 		return answer, err
 	}
-	if f, err = s.update(f, in.change.apply(f.Latest.Settings)); err != nil {
+	wanted := in.change.apply(f.Latest.Settings)
+	if in.Layers != nil {
+		if wanted.ImageURI != "" {
+			return answer, invalidParameter("Please don't provide Layers when the function PackageType is Image.")
+		}
+		if wanted.Layers, err = s.resolveLayers(req.caller, in.Layers, wanted.Unzipped); err != nil {
+			return answer, err
+		}
+	}
+	if f, err = s.update(f, wanted); err != nil {
 		return answer, err
 	}
 	err = s.put(req.caller.Region, f)

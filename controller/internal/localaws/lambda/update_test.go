@@ -140,8 +140,8 @@ func TestUpdateFunctionConfigurationIsPartial(t *testing.T) {
 			}
 		})
 	}
-	_, err := b.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(hello), Layers: []string{}})
-	wantError(t, err, "InvalidParameterValueException", `local AWS does not have the member "Layers" of UpdateFunctionConfiguration`)
+	_, err := b.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(hello), DeadLetterConfig: &types.DeadLetterConfig{}})
+	wantError(t, err, "InvalidParameterValueException", `local AWS does not have the member "DeadLetterConfig" of UpdateFunctionConfiguration`)
 }
 
 func TestUpdateFunctionCodeArchitecture(t *testing.T) {

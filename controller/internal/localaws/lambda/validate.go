@@ -92,6 +92,7 @@ type change struct {
 	Environment *struct{ Variables map[string]string }
 	Handler     *string
 	KMSKeyArn   *string
+	Layers      []string
 	MemorySize  *int
 	Role        *string
 	Runtime     *string
@@ -129,7 +130,8 @@ func (c change) check() error {
 	return nil
 }
 
-// apply returns s as c changes it. The environment is replaced as a whole.
+// apply returns s as c changes it, but for Layers, which needs to know what layers there are. The environment is replaced
+// as a whole.
 func (c change) apply(s settings) settings {
 	set(&s.Description, c.Description)
 	set(&s.Handler, c.Handler)

@@ -20,9 +20,11 @@ import (
 //	X/task          the package, where the process works
 //	X/node_modules  the SDK for Node.js: found from X/task by walking up, as CommonJS and ES modules do
 //	X/runtime       the bootstrap of Node.js or Python
+//	X/opt           the layers
 type environment struct {
 	options  Options
-	function Function // without its code
+	function Function // without its code and the contents of its layers
+	layers   []Layer  // until they are unpacked
 	identity identity
 	api      *api
 	exited   chan struct{} // closed when the process has ended
@@ -41,8 +43,9 @@ type environment struct {
 // newEnvironment does no I/O.
 func newEnvironment(o Options, fn Function) *environment {
 	id := identify(fn)
-	fn.Code = nil
-	return &environment{options: o, function: fn, identity: id, api: newAPI(), exited: make(chan struct{})}
+	layers := fn.Layers
+	fn.Code, fn.Layers = nil, nil
+	return &environment{options: o, function: fn, layers: layers, identity: id, api: newAPI(), exited: make(chan struct{})}
 }
 
 // launch unpacks code and starts the process. The error is a *fault when the package is to blame. After an error, stop.
@@ -66,6 +69,7 @@ func (e *environment) launch(code []byte) error {
 
 func (e *environment) taskRoot() string    { return filepath.Join(e.folder, "task") }
 func (e *environment) runtimeRoot() string { return filepath.Join(e.folder, "runtime") }
+func (e *environment) layerRoot() string   { return filepath.Join(e.folder, "opt") }
 
 // unpack makes the folder X.
 func (e *environment) unpack(code []byte) error {
@@ -83,6 +87,12 @@ func (e *environment) unpack(code []byte) error {
 	if err := unpack(code, e.function.CodeSHA256, e.taskRoot()); err != nil {
 		return fmt.Errorf("unpacking the package: %w", err)
 	}
+	for _, l := range e.layers {
+		if err := unpackOver(l.Content, l.CodeSHA256, e.layerRoot()); err != nil {
+			return fmt.Errorf("unpacking the layer %s: %w", l.ARN, err)
+		}
+	}
+	e.layers = nil
 	if !isManaged(e.function.Runtime) {
 		return nil
 	}
@@ -94,11 +104,13 @@ func (e *environment) command() (*exec.Cmd, error) {
 	if isManaged(e.function.Runtime) {
 		return e.managedCommand()
 	}
-	bootstrap := filepath.Join(e.taskRoot(), "bootstrap")
-	if info, err := os.Stat(bootstrap); err != nil || info.IsDir() {
-		return nil, &fault{errorType: "Runtime.InvalidEntrypoint", message: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
+	for _, folder := range []string{e.taskRoot(), e.layerRoot()} {
+		bootstrap := filepath.Join(folder, "bootstrap")
+		if info, err := os.Stat(bootstrap); err == nil && !info.IsDir() {
+			return exec.Command(bootstrap), nil
+		}
 	}
-	return exec.Command(bootstrap), nil
+	return nil, &fault{errorType: "Runtime.InvalidEntrypoint", message: "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"}
 }
 
 // listen starts the Runtime API server, which stop ends, and returns the variables of the process.

@@ -18,7 +18,10 @@ type identity struct {
 func identify(fn Function) identity {
 	function, _ := splitARN(fn.ARN)
 	version := fn.Version
-	fn.ARN, fn.Code = "", nil
+	fn.ARN, fn.Code, fn.Layers = "", nil, slices.Clone(fn.Layers)
+	for i := range fn.Layers {
+		fn.Layers[i].Content = nil
+	}
 	configuration, err := json.Marshal(fn)
 	if err != nil {
 		return identity{} // unreachable: strings, numbers and a map of strings

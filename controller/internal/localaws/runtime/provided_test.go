@@ -210,8 +210,9 @@ func TestEnvironment(t *testing.T) {
 		"LAMBDA_RUNTIME_DIR=X/runtime",
 		"LAMBDA_TASK_ROOT=X/task",
 		"LANG=en_US.UTF-8",
+		"LD_LIBRARY_PATH=X/opt/lib",
 		"LOG_LEVEL=debug",
-		"PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"PATH=/usr/local/bin:/usr/bin/:/bin:X/opt/bin",
 		"TZ=Europe/Berlin",
 		"_HANDLER=main",
 	}

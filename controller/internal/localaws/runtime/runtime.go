@@ -6,7 +6,8 @@
 // Node.js of this machine) and Python (python3.10 to python3.14, all with the Python of this machine and the packages that
 // are installed for it, of which boto3 must be one where a function needs it) on Unix systems. It isolates by process group and folder only: a function runs with the
 // rights of the user who runs this program. Where it differs from AWS: an idle process is not frozen, memory is not
-// limited, response streaming and extensions are absent.
+// limited, response streaming and extensions are absent. There is no /opt: layers are unpacked to a folder of the
+// function's own, and a configured variable that begins with "/opt/" is given to the process with that folder in its place.
 package runtime
 
 import (
@@ -40,7 +41,15 @@ type Function struct {
 	Environment  map[string]string // configured variables
 	CodeSHA256   string            // base64 of the SHA-256 of Code; a package that does not match is refused
 	Code         []byte            // the package, a zip
+	Layers       []Layer           // in the order in which they are unpacked, a later one over an earlier one
 	Endpoint     string            // AWS_ENDPOINT_URL of the function; "" leaves the variable unset
+}
+
+// Layer is a layer version that a function uses.
+type Layer struct {
+	ARN        string
+	CodeSHA256 string // base64 of the SHA-256 of Content; one that does not match is refused
+	Content    []byte // a zip
 }
 
 // Result is what AWS answers to an Invoke call with the log tail asked for.

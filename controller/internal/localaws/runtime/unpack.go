@@ -26,7 +26,14 @@ const (
 // its name leaves dir, is absolute, is not a clean slash-separated path, or comes twice, and when it is neither a file
 // nor a folder. codeSHA256 is what Lambda calls CodeSha256; "" skips the comparison. After an error dir may hold some of
 // the files.
-func unpack(code []byte, codeSHA256, dir string) error {
+func unpack(code []byte, codeSHA256, dir string) error { return unpackTo(code, codeSHA256, dir, false) }
+
+// unpackOver is unpack to a folder that may be there: a file of the zip takes the place of one that is in it.
+func unpackOver(code []byte, codeSHA256, dir string) error {
+	return unpackTo(code, codeSHA256, dir, true)
+}
+
+func unpackTo(code []byte, codeSHA256, dir string, over bool) error {
 	sum := sha256.Sum256(code)
 	if codeSHA256 != "" && codeSHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
 		return errors.New("it does not match its CodeSha256")
@@ -38,7 +45,7 @@ func unpack(code []byte, codeSHA256, dir string) error {
 	if err := checkEntries(archive.File); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !(over && errors.Is(err, fs.ErrExist)) {
 		return err
 	}
 	root, err := os.OpenRoot(dir)
@@ -46,6 +53,9 @@ func unpack(code []byte, codeSHA256, dir string) error {
 		return err
 	}
 	for _, entry := range archive.File {
+		if over && !strings.HasSuffix(entry.Name, "/") {
+			_ = root.Remove(entry.Name) // write tells what is in the way still
+		}
 		if err := write(root, entry); err != nil {
 			return errors.Join(fmt.Errorf("entry %q: %w", entry.Name, err), root.Close())
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // variables is the whole environment of the process: the function's variables between those defaults of Lambda that they
@@ -21,13 +22,36 @@ func (e *environment) variables(runtimeAPI string) ([]string, error) {
 		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 		"TZ":   ":UTC",
 	}
-	maps.Copy(all, e.function.Environment)
+	e.addLayerPaths(all)
+	for name, value := range e.function.Environment {
+		all[name] = e.inLayers(value)
+	}
 	maps.Copy(all, e.reserved(runtimeAPI, stream))
 	list := make([]string, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		list = append(list, name+"="+all[name])
 	}
 	return list, nil
+}
+
+// addLayerPaths has runtimes find what layers hold, as AWS does
+// (https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html).
+func (e *environment) addLayerPaths(all map[string]string) {
+	all["PATH"] = "/usr/local/bin:/usr/bin/:/bin:" + e.inLayers("/opt/bin")
+	all["LD_LIBRARY_PATH"] = e.inLayers("/opt/lib")
+	if !isNode(e.function.Runtime) {
+		return
+	}
+	version := strings.TrimSuffix(strings.TrimPrefix(e.function.Runtime, "nodejs"), ".x")
+	all["NODE_PATH"] = e.inLayers("/opt/nodejs/node"+version+"/node_modules") + ":" + e.inLayers("/opt/nodejs/node_modules") + ":" + e.runtimeRoot() + "/node_modules"
+}
+
+// inLayers returns a value that names something below /opt with the folder of the layers in its place.
+func (e *environment) inLayers(value string) string {
+	if below, is := strings.CutPrefix(value, "/opt/"); is {
+		return e.layerRoot() + "/" + below
+	}
+	return value
 }
 
 // reserved holds the variables that a function's configuration does not change. The credentials open nothing; the
