@@ -16,6 +16,7 @@ import (
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/iam"
+	"sealift.dev/sealift/controller/internal/plan"
 )
 
 // policyConfigs reads the manifests and settings that a policy is made from. All faults
@@ -68,6 +69,10 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	spec := file.Config.Spec
 	shown := v.tree.show(file.Path)
 	c := iam.Config{Namespace: file.Config.Namespace, Name: file.Config.Name, Function: spec.Function.Name, Alias: spec.Function.Alias}
+	c.LeavesCode = spec.Package == nil && spec.Bundle.Delivery != v1alpha1.DeliveryPackage
+	if spec.Bundle.Delivery == v1alpha1.DeliveryLayer {
+		c.Layer = plan.Desired{Config: file.Config}.LayerName()
+	}
 	for _, key := range settings.SealingKeys {
 		c.SealingKeys = append(c.SealingKeys, iam.SealingKey{ARN: key.ARN, Offline: key.PublicKey != ""})
 	}

@@ -38,12 +38,12 @@ func (c *Client) PublishLayer(ctx context.Context, name, description string, zip
 
 // NewestLayer returns the newest version of the layer name, if its description is
 // description. Other versions are of no use to who went on from them: something newer was
-// published since.
+// published since. Who may not list versions finds none, which costs another one.
 func (c *Client) NewestLayer(ctx context.Context, name, description string) (version plan.LayerVersion, found bool, err error) {
 	// Versions are listed with the newest first
 	// (https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html).
 	list, err := c.api.ListLayerVersions(ctx, &lambda.ListLayerVersionsInput{LayerName: &name})
-	if hasCode(err, "ResourceNotFoundException") {
+	if unanswered(err) {
 		return plan.LayerVersion{}, false, nil
 	}
 	if err != nil {

@@ -21,6 +21,8 @@ type Config struct {
 	Function        string // bare name
 	Alias           string // "" without one
 	BundleKey       string // ARN
+	Layer           string // the layer that carries the bundle, "" for another delivery
+	LeavesCode      bool   // the function's code is somebody else's, and stays as it is
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.
 	SealingKeys []SealingKey

@@ -123,6 +123,25 @@ func TestOperator(t *testing.T) {
 	}
 }
 
+// A bundle in a layer needs the layer and, where the code is somebody else's, not the code.
+func TestOperatorOfLayer(t *testing.T) {
+	c := config("payments", "hello", offline())
+	c.Layer, c.LeavesCode = "sealift-hello", true
+	text := string(iam.Operator([]iam.Config{c}).JSON())
+	for _, want := range []string{
+		"\"lambda:PublishLayerVersion\"\n      ],\n      \"Resource\": [\n        \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-hello\"",
+		"\"lambda:GetLayerVersion\"\n      ],\n      \"Resource\": [\n        \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-hello:*\"",
+		"\"Sid\": \"Layers\"", "\"Sid\": \"LayerVersions\"",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "UpdateFunctionCode") {
+		t.Errorf("the code may be changed:\n%s", text)
+	}
+}
+
 func TestStatements(t *testing.T) {
 	equals := func(ns string, names ...string) []iam.Condition {
 		return []iam.Condition{

@@ -17,6 +17,10 @@ const (
 	// one on that (https://docs.aws.amazon.com/lambda/latest/dg/lambda-api-permissions-ref.html),
 	// and the number of a version is not known ahead.
 	versions
+	// layer is the ARN of the layer that carries the bundle, and layerVersions any version
+	// of it: their numbers are not known ahead either.
+	layer
+	layerVersions
 )
 
 // right is an action of Lambda on one kind of resource.
@@ -25,13 +29,15 @@ type right struct {
 	on     on
 }
 
-// rights returns what a config's function is to be worked on with. A delivery adds what
-// it needs here.
+// rights returns what a config's function is to be worked on with.
 func (c Config) rights() []right {
-	rights := []right{
-		{"lambda:GetFunction", function},
-		{"lambda:UpdateFunctionCode", function}, // the delivery is the package
-		{"lambda:UpdateFunctionConfiguration", function},
+	rights := []right{{"lambda:GetFunction", function}, {"lambda:UpdateFunctionConfiguration", function}}
+	if !c.LeavesCode {
+		rights = append(rights, right{"lambda:UpdateFunctionCode", function})
+	}
+	if c.Layer != "" {
+		// Lambda asks for GetLayerVersion whoever gives a function a layer.
+		rights = append(rights, right{"lambda:PublishLayerVersion", layer}, right{"lambda:GetLayerVersion", layerVersions})
 	}
 	if c.Alias == "" {
 		return rights
@@ -44,11 +50,16 @@ func (c Config) rights() []right {
 }
 
 func (c Config) resource(on on) string {
-	arn := "arn:" + PartitionOf(c.Region) + ":lambda:" + c.Region + ":" + c.Account + ":function:" + c.Function
-	if on == versions {
-		return arn + ":*"
+	prefix := "arn:" + PartitionOf(c.Region) + ":lambda:" + c.Region + ":" + c.Account
+	switch on {
+	case versions:
+		return prefix + ":function:" + c.Function + ":*"
+	case layer:
+		return prefix + ":layer:" + c.Layer
+	case layerVersions:
+		return prefix + ":layer:" + c.Layer + ":*"
 	}
-	return arn
+	return prefix + ":function:" + c.Function
 }
 
 // functions allows what the configs' functions are to be worked on with: a statement
@@ -67,7 +78,12 @@ func (p *Policy) functions(configs []Config) {
 	}
 	for _, set := range slices.SortedFunc(maps.Keys(resources), func(a, b string) int { return cmp.Compare(resources[a][0], resources[b][0]) }) {
 		sid := "Functions"
-		if strings.HasSuffix(resources[set][0], ":*") {
+		switch first := resources[set][0]; {
+		case strings.Contains(first, ":layer:") && strings.HasSuffix(first, ":*"):
+			sid = "LayerVersions"
+		case strings.Contains(first, ":layer:"):
+			sid = "Layers"
+		case strings.HasSuffix(first, ":*"):
 			sid = "Versions"
 		}
 		for some := range slices.Chunk(resources[set], most) {
