@@ -28,12 +28,14 @@ func allowed() map[string][]string {
 	return map[string][]string{
 		"": {"controller/cli"},
 
-		"api":               {},
-		"api/envelope":      {},
-		"api/reader":        {"api/envelope"},
-		"api/reader/node":   {},
-		"api/reader/python": {},
-		"api/v1alpha1":      {"api/envelope"},
+		"api":                    {},
+		"api/envelope":           {},
+		"api/reader":             {"api/envelope"},
+		"api/reader/node":        {},
+		"api/reader/python":      {},
+		"api/reader/wrapper":     {"api/reader", "api/reader/wrapper/kms"},
+		"api/reader/wrapper/kms": {},
+		"api/v1alpha1":           {"api/envelope"},
 
 		internal + "plan":      {"api/envelope", "api/v1alpha1"},
 		internal + "pack":      {},
@@ -62,9 +64,9 @@ func allowed() map[string][]string {
 	}
 }
 
-// bare are the packages that a function's own code imports: they use the standard
-// library alone.
-var bare = []string{"api/envelope", "api/reader", "api/reader/node", "api/reader/python"}
+// bare are the packages that a function's own code imports or is started by: they use
+// the standard library alone.
+var bare = []string{"api/envelope", "api/reader", "api/reader/node", "api/reader/python", "api/reader/wrapper", "api/reader/wrapper/kms"}
 
 // goPackage is what `go list -json` says of a package.
 type goPackage struct {

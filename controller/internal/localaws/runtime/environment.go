@@ -57,6 +57,7 @@ func (e *environment) launch(code []byte) error {
 	if err != nil {
 		return err
 	}
+	cmd = e.wrapped(cmd)
 	if cmd.Env, err = e.listen(); err != nil {
 		return err
 	}
