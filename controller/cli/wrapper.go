@@ -110,7 +110,7 @@ func compileWrapper(ctx context.Context, arch string) ([]byte, error) {
 		return nil, hint(fmt.Errorf("the current folder is in no Go module that has %s", wrapperPackage), "go to a clone of sealift, or to a Go module that requires %s, and run it there", modulePath)
 	}
 	target := filepath.Join(dir, "exec")
-	build := exec.CommandContext(ctx, goProgram, "build", "-trimpath", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w -buildid=", "-o", target, wrapperPackage)
+	build := exec.CommandContext(ctx, goProgram, "build", "-buildvcs=false", "-tags=nethttpomithttp2", "-ldflags=-s -w -buildid=", "-o", target, wrapperPackage)
 	build.Env = environ
 	var stderr bytes.Buffer
 	build.Stderr = &stderr
@@ -121,8 +121,8 @@ func compileWrapper(ctx context.Context, arch string) ([]byte, error) {
 }
 
 // wrapperBuildEnvironment leaves out what the user's own set-up would change about the
-// program: it has to be the same wherever it is built. GOFLAGS is not left empty, for
-// go would then take what its own configuration file says.
+// program: it has to be the same wherever it is built. What GOFLAGS says has no effect
+// on `go list`, and left empty it would be taken from go's own configuration file.
 func wrapperBuildEnvironment(arch string) []string {
 	return append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOAMD64=v1", "GOARM64=v8.0", "GOFLAGS=-trimpath", "GOEXPERIMENT=")
 }
