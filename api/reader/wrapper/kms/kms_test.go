@@ -134,16 +134,19 @@ func TestNoAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
 	go func() {
 		if conn, err := listener.Accept(); err == nil {
-			defer conn.Close()
 			cancel()
+			<-over // closed before, the connection could be what ends the call
+			_ = conn.Close()
 		}
 	}()
 	if _, err := client.Decrypt(ctx, "k", []byte{1}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want that of the context", err)
 	}
-	listener.Close()
+	close(over)
+	_ = listener.Close()
 	_, err = client.Decrypt(t.Context(), "k", []byte{1}, nil)
 	if _, network := errors.AsType[net.Error](err); !network {
 		t.Errorf("error %v, want one of the network", err)
