@@ -35,7 +35,7 @@ func run(ctx context.Context, args, environ []string, now func() time.Time) erro
 	if err != nil {
 		return refusal(err.Error())
 	}
-	secrets, err := open(ctx, client, getenv)
+	secrets, err := reader.Open(ctx, reader.Options{Decrypter: client, Getenv: getenv})
 	if err != nil {
 		return err
 	}
@@ -67,16 +67,6 @@ func lookup(environ []string) func(string) string {
 		}
 		return ""
 	}
-}
-
-// open opens the function's bundle.
-func open(ctx context.Context, client reader.Decrypter, getenv func(string) string) (*reader.Secrets, error) {
-	path, release, err := bundlePath(getenv)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	return reader.Open(ctx, reader.Options{Decrypter: client, Getenv: getenv, Path: path})
 }
 
 // withSecrets returns environ and the secrets. It refuses them all where it refuses
