@@ -23,7 +23,7 @@ exec "$wrapper" "$@"
 // wrapped returns cmd as it is started under the function's wrapper, or cmd itself where there is none. AWS does not do it
 // for custom runtimes (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-modify.html).
 func (e *environment) wrapped(cmd *exec.Cmd) *exec.Cmd {
-	if !isNode(e.function.Runtime) || e.function.Environment[wrapperVariable] == "" {
+	if !isManaged(e.function.Runtime) || e.function.Environment[wrapperVariable] == "" {
 		return cmd
 	}
 	return exec.Command("/bin/sh", append([]string{"-c", startWrapped, "bootstrap"}, cmd.Args...)...)
