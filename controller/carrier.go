@@ -2,13 +2,20 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/openssl"
+	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
+
+// maxConfigFile is the largest config.json that a data key is put into, in bytes.
+const maxConfigFile = 1 << 20
 
 // carrier makes the package that carries a bundle. Whatever can be found wrong with
 // the package without the bundle was found when the carrier was made, before KMS is
@@ -17,6 +24,7 @@ type carrier struct {
 	target   Target
 	tree     fs.FS          // of spec.package.path; nil if deployed is not
 	deployed *pack.Deployed // to be patched
+	config   []byte         // the config.json that the bundle changes, of the format that has one; nil for none
 }
 
 // carrier returns that of a target whose function was observed as latest. A deployed
@@ -28,63 +36,143 @@ func (r *Reconciler) carrier(ctx context.Context, t Target, latest plan.Configur
 		if err != nil {
 			return carrier{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
 		}
-		return carrier{target: t, tree: tree}, nil
+		return carrier{target: t, tree: tree}.withConfig()
 	}
 	data, err := r.o.Downloader.Package(ctx, latest)
 	if err != nil {
 		return carrier{}, err
 	}
-	deployed, err := pack.Inspect(data, t.Config.Spec.Bundle.Path)
+	deployed, err := inspect(data, t.Config.Spec.Bundle.Path)
 	if err != nil {
-		return carrier{}, plan.Problem{
+		return carrier{}, err
+	}
+	if err := checkReplaced(deployed, t.Config.Spec.Bundle); err != nil {
+		return carrier{}, err
+	}
+	return carrier{target: t, deployed: deployed}.withConfig()
+}
+
+// inspect finds out whether a file can be put into a deployed package.
+func inspect(data []byte, file string) (*pack.Deployed, error) {
+	deployed, err := pack.Inspect(data, file)
+	if err != nil {
+		return nil, plan.Problem{
 			Reason:  "PackageNotPatched",
 			Message: fmt.Sprintf("the deployed package is not one to patch: %s", err),
 			Fix:     "deploy a package without that, or name the folder of its code in spec.package",
 		}
 	}
-	return carrier{target: t, deployed: deployed}, checkReplaced(deployed, t.Config.Spec.Bundle.Path)
+	return deployed, nil
 }
 
-// checkReplaced refuses to put a bundle in the place of a file that is none.
-func checkReplaced(deployed *pack.Deployed, path string) error {
+// checkReplaced refuses to put a bundle in the place of a file that is none of its
+// format.
+func checkReplaced(deployed *pack.Deployed, spec v1alpha1.BundleSpec) error {
 	if !deployed.HasBundle() {
 		return nil
 	}
 	data, err := deployed.Bundle(envelope.MaxBundleSize)
-	if err == nil {
-		_, err = envelope.ParseBundle(data)
-	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case spec.Format == v1alpha1.FormatOpenSSL && openssl.IsFile(data):
 		return nil
+	case spec.Format != v1alpha1.FormatOpenSSL:
+		if _, err = envelope.ParseBundle(data); err == nil {
+			return nil
+		}
 	}
 	return plan.Problem{
 		Reason:  "BundlePathTaken",
-		Message: fmt.Sprintf("the deployed package has a file at %s that is not a bundle", path),
+		Message: fmt.Sprintf("the deployed package has a file at %s that is not a bundle", spec.Path),
 		Fix:     "set spec.bundle.path, or deploy the package without that file",
 	}
 }
 
-// with returns the package with bundle in it, and what became of its entries if it
-// was patched.
-func (c carrier) with(bundle envelope.Bundle) (pack.Package, *Patched, error) {
-	if c.deployed != nil {
-		patched, err := c.deployed.Patch(bundle.Bytes())
-		if err != nil {
-			return pack.Package{}, nil, fmt.Errorf("patch the deployed package: %w", err)
-		}
-		return patched.Package, &Patched{Unchanged: patched.Unchanged, Replaced: patched.Replaced}, nil
+// withConfig returns c with the config.json that the package has, where the bundle
+// changes that, and refuses one that the data key can't be put into.
+func (c carrier) withConfig() (carrier, error) {
+	spec := c.target.Config.Spec
+	if spec.Bundle.Format != v1alpha1.FormatOpenSSL {
+		return c, nil
 	}
-	built, err := c.build(pack.File{Path: c.target.Config.Spec.Bundle.Path, Data: bundle.Bytes()})
+	var err error
+	name := configPath(spec.Bundle.Path)
+	if c.deployed != nil {
+		c.config, err = c.deployed.Entry(name, maxConfigFile)
+	} else if excluded, faulty := pack.Excludes(spec.Package.Exclude, name); faulty != nil {
+		err = faulty
+	} else if !excluded {
+		c.config, err = ReadStart(c.tree, name, maxConfigFile)
+	}
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, pack.ErrNoEntry) {
+		c.config, err = nil, nil
+	}
+	if err == nil && len(c.config) > maxConfigFile {
+		err = fmt.Errorf("over %d bytes", maxConfigFile)
+	}
+	if err == nil {
+		_, err = openssl.SetDataKey(c.config, nil)
+	}
+	if err == nil {
+		return c, nil
+	}
+	err = fmt.Errorf("%s can't take the data key: %w", name, err)
+	if c.deployed != nil {
+		return carrier{}, plan.Problem{Reason: "PackageNotPatched", Message: "the deployed package is not one to patch: " + err.Error(), Fix: "deploy a package without that, or with a JSON object there"}
+	}
+	return carrier{}, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
+}
+
+// with returns the package with the files of a bundle in it, and what became of its
+// entries if it was patched.
+func (c carrier) with(files []pack.File) (pack.Package, *Patched, error) {
+	if c.deployed != nil {
+		return c.patch(files)
+	}
+	built, err := c.build(files...)
 	return built, nil, err
 }
 
 // bare returns the package that is built without a bundle.
-func (c carrier) bare() (pack.Package, error) { return c.build(pack.File{}) }
+func (c carrier) bare() (pack.Package, error) { return c.build() }
 
-func (c carrier) build(add pack.File) (pack.Package, error) {
-	built, err := pack.Build(c.tree, c.target.Config.Spec.Package.Exclude, add)
+// build builds the package with the files of a bundle, if any.
+func (c carrier) build(files ...pack.File) (pack.Package, error) {
+	spec := c.target.Config.Spec
+	exclude := slices.Clone(spec.Package.Exclude)
+	if spec.Bundle.Format == v1alpha1.FormatOpenSSL {
+		exclude = append(exclude, pack.Pattern(configPath(spec.Bundle.Path))) // the changed one takes its place
+	}
+	built, err := pack.Build(c.tree, exclude, files...)
 	if err != nil {
 		return pack.Package{}, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
 	}
 	return built, nil
+}
+
+// patch puts one file after the other into the deployed package.
+func (c carrier) patch(files []pack.File) (pack.Package, *Patched, error) {
+	var pkg pack.Package
+	var done Patched
+	deployed := c.deployed
+	for i, file := range files {
+		if i > 0 {
+			var err error
+			if deployed, err = inspect(pkg.Zip, file.Path); err != nil {
+				return pack.Package{}, nil, err
+			}
+		}
+		patched, err := deployed.Patch(file.Data)
+		if err != nil {
+			return pack.Package{}, nil, fmt.Errorf("patch the deployed package: %w", err)
+		}
+		pkg = patched.Package
+		done.Unchanged = patched.Unchanged - i // those that were patched before are not
+		if patched.Replaced {
+			done.Replaced++
+		} else {
+			done.Added++
+		}
+	}
+	return pkg, &done, nil
 }

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 
-	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
@@ -49,15 +48,15 @@ func (r *Reconciler) deliverInPackage(ctx context.Context, t Target, p plan.Plan
 		return delivery{}, err
 	}
 	drawn := r.o.Now()
-	bundle, err := r.sealBundle(ctx, t, p, sealingKeys)
+	bundle, err := r.sealBundle(ctx, t, p, carrier.config, sealingKeys)
 	if err != nil {
 		return delivery{}, err
 	}
-	pkg, patched, err := carrier.with(bundle)
+	pkg, patched, err := carrier.with(bundle.files)
 	if err != nil {
 		return delivery{}, err
 	}
-	marker := p.Want.MarkerFor(bundle.ID(), pkg.SHA256, drawn)
+	marker := p.Want.MarkerFor(bundle.id, pkg.SHA256, drawn)
 	r.remember(ctx, t, latest.ARN, marker)
 	updated, err := r.upload(ctx, t, latest, pkg, p.BundleReason)
 	if err != nil {
@@ -104,13 +103,13 @@ func (r *Reconciler) deliverApart(ctx context.Context, t Target, p plan.Plan, se
 // environment, with the marker that says so.
 func (r *Reconciler) placeBundle(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (m plan.Marker, text string, err error) {
 	drawn := r.o.Now()
-	bundle, err := r.sealBundle(ctx, t, p, sealingKeys)
+	bundle, err := r.sealBundle(ctx, t, p, nil, sealingKeys)
 	if err != nil {
 		return plan.Marker{}, "", err
 	}
-	m = p.Want.MarkerFor(bundle.ID(), p.Observed.Latest.CodeSHA256, drawn)
+	m = p.Want.MarkerFor(bundle.id, p.Observed.Latest.CodeSHA256, drawn)
 	if p.Want.Delivery() == v1alpha1.DeliveryEnvironment {
-		text = string(bundle.Bytes())
+		text = string(bundle.alone().Data)
 		m.Place = plan.VariableDigest(text)
 		return m, text, p.CheckEnvironment(environment(p, p.Observed.Latest, m, text))
 	}
@@ -120,8 +119,8 @@ func (r *Reconciler) placeBundle(ctx context.Context, t Target, p plan.Plan, sea
 
 // publishLayer publishes bundle as a version of the function's layer, and returns m with
 // that version. What is published is remembered ahead of it.
-func (r *Reconciler) publishLayer(ctx context.Context, t Target, p plan.Plan, m plan.Marker, bundle envelope.Bundle) (plan.Marker, error) {
-	layer, err := pack.Alone(pack.File{Path: t.Config.Spec.Bundle.Path, Data: bundle.Bytes()})
+func (r *Reconciler) publishLayer(ctx context.Context, t Target, p plan.Plan, m plan.Marker, bundle sealedBundle) (plan.Marker, error) {
+	layer, err := pack.Alone(bundle.alone())
 	if err != nil {
 		return plan.Marker{}, plan.Refused{Err: err}
 	}
@@ -129,7 +128,7 @@ func (r *Reconciler) publishLayer(ctx context.Context, t Target, p plan.Plan, m 
 	coming.CodeSHA256, coming.Place = layer.SHA256, "0"
 	r.remember(ctx, t, p.Observed.Latest.ARN, coming)
 	name := p.Want.LayerName()
-	published, err := r.o.Layers.PublishLayer(ctx, name, p.Want.LayerDescription(bundle.ID()), layer.Zip)
+	published, err := r.o.Layers.PublishLayer(ctx, name, p.Want.LayerDescription(bundle.id), layer.Zip)
 	if err != nil {
 		return plan.Marker{}, err
 	}
@@ -147,7 +146,7 @@ func (r *Reconciler) codeAlone(ctx context.Context, t Target, p plan.Plan) (pack
 	var made pack.Package
 	var err error
 	if t.Config.Spec.Package == nil {
-		made, err = r.withoutBundle(ctx, t, p.Observed.Latest)
+		made, err = r.withoutBundle(ctx, p)
 	} else {
 		var c carrier
 		if c, err = r.carrier(ctx, t, p.Observed.Latest); err == nil {
@@ -160,15 +159,21 @@ func (r *Reconciler) codeAlone(ctx context.Context, t Target, p plan.Plan) (pack
 	return made, nil
 }
 
-// withoutBundle takes the bundle out of the deployed package. Where that carries none, or
-// is none that sealift could have put one into, there is nothing to take out.
-func (r *Reconciler) withoutBundle(ctx context.Context, t Target, latest plan.Configuration) (pack.Package, error) {
-	data, err := r.o.Downloader.Package(ctx, latest)
+// withoutBundle takes the bundle out of the deployed package, of the path and format that
+// the config had when it was put in, where that is known. Of the format openssl-aes-256-ctr
+// the config.json stays: its other members are not sealift's. Where the package carries no
+// bundle, or is none that sealift could have put one into, there is nothing to take out.
+func (r *Reconciler) withoutBundle(ctx context.Context, p plan.Plan) (pack.Package, error) {
+	carried := p.Want.Config.Spec.Bundle
+	if p.Want.Previous != nil {
+		carried = p.Want.Previous.Spec.Bundle
+	}
+	data, err := r.o.Downloader.Package(ctx, p.Observed.Latest)
 	if err != nil {
 		return pack.Package{}, err
 	}
-	deployed, err := pack.Inspect(data, t.Config.Spec.Bundle.Path)
-	if err != nil || !deployed.HasBundle() || checkReplaced(deployed, t.Config.Spec.Bundle.Path) != nil {
+	deployed, err := pack.Inspect(data, carried.Path)
+	if err != nil || !deployed.HasBundle() || checkReplaced(deployed, carried) != nil {
 		return pack.Package{}, nil
 	}
 	return deployed.Without()

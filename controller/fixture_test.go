@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
@@ -183,7 +184,9 @@ type manifest struct {
 	env, sealed            map[string]string
 	patch                  bool   // no spec.package
 	delivery               string // of the bundle, or ""
+	path                   string // of the bundle, or ""; one of the format openssl-aes-256-ctr ends in .json.enc
 	noAlias                bool
+	allow                  string // a pattern of spec.package.allow, or ""
 	more                   string // lines below spec, as "  suspend: true\n"
 }
 
@@ -196,7 +199,7 @@ func (m manifest) file() *fstest.MapFile {
 	}
 	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2%s}\n", m.function, alias)
 	if !m.patch {
-		b.WriteString("  package: {path: ../functions/hello}\n")
+		fmt.Fprintf(&b, "  package: {path: ../functions/hello, allow: [%s]}\n", m.allow)
 	}
 	fmt.Fprintf(&b, "  bundle: {kmsKey: %q", m.kmsKey)
 	if m.maxAge != "" {
@@ -204,6 +207,12 @@ func (m manifest) file() *fstest.MapFile {
 	}
 	if m.delivery != "" {
 		fmt.Fprintf(&b, ", delivery: %s", m.delivery)
+	}
+	if m.path != "" {
+		fmt.Fprintf(&b, ", path: %s", m.path)
+	}
+	if strings.HasSuffix(m.path, v1alpha1.OpenSSLSuffix) {
+		fmt.Fprintf(&b, ", format: %s", v1alpha1.FormatOpenSSL)
 	}
 	b.WriteString("}\n")
 	b.WriteString(m.more)

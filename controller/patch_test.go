@@ -107,7 +107,7 @@ func TestPatch(t *testing.T) {
 		if diff := cmp.Diff(firstCalls, calls); diff != "" {
 			f.t.Errorf("first apply, calls (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(&controller.Patched{Unchanged: 3}, result.Patched); diff != "" {
+		if diff := cmp.Diff(&controller.Patched{Unchanged: 3, Added: 1}, result.Patched); diff != "" {
 			f.t.Errorf("first apply (-want +got):\n%s", diff)
 		}
 		check("1", canary+"-1")
@@ -121,7 +121,7 @@ func TestPatch(t *testing.T) {
 		if diff := cmp.Diff(codeCalls, calls); diff != "" {
 			f.t.Errorf("secret change, calls (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(&controller.Patched{Unchanged: 3, Replaced: true}, result.Patched); diff != "" {
+		if diff := cmp.Diff(&controller.Patched{Unchanged: 3, Replaced: 1}, result.Patched); diff != "" {
 			f.t.Errorf("secret change (-want +got):\n%s", diff)
 		}
 		if downloads != 2 {
@@ -135,7 +135,7 @@ func TestPatch(t *testing.T) {
 		if diff := cmp.Diff(codeCalls, calls); diff != "" || result.Plan.BundleReason != "somebody else deployed" {
 			f.t.Errorf("deploy: %q, calls (-want +got):\n%s", result.Plan.BundleReason, diff)
 		}
-		if diff := cmp.Diff(&controller.Patched{Unchanged: 4}, result.Patched); diff != "" {
+		if diff := cmp.Diff(&controller.Patched{Unchanged: 4, Added: 1}, result.Patched); diff != "" {
 			f.t.Errorf("deploy (-want +got):\n%s", diff)
 		}
 		check("3", canary+"-2")
@@ -295,7 +295,7 @@ func TestFromBuiltToPatched(t *testing.T) {
 		f.apply(built)
 		_, before, _ := f.live("hello")
 		patched := f.patchHello(nil, sealed)
-		if patched.Same(built) || !patched.Same(patched) || patched.PackageDir() != "" || patched.Check() != nil {
+		if patched.Same(built) || !patched.Same(patched) || patched.PackageDir() != "" || patched.Check(t.Context()) != nil {
 			f.t.Error("a target without a package is compared or checked by one")
 		}
 		if _, calls := f.apply(patched); !cmp.Equal(envCalls, calls) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"sealift.dev/sealift/api/envelope"
@@ -129,8 +127,9 @@ func (r Result) Status(now time.Time) plan.Status {
 
 // Patched says what became of the entries of a package that was patched.
 type Patched struct {
-	Unchanged int  // entries whose bytes were kept
-	Replaced  bool // the bundle took the place of an earlier one, and was not added
+	Unchanged int // entries whose bytes were kept
+	Replaced  int // files of the bundle that took the place of earlier ones
+	Added     int // those that did not
 }
 
 // Plan observes the target's function and decides. It changes nothing and asks
@@ -173,6 +172,12 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 	p, err := r.decide(ctx, want, obs)
 	if err != nil {
 		return plan.Plan{Want: want, Observed: obs}, err
+	}
+	// What is deployed already is not looked at again with every pass.
+	if p.BuildsPackage() {
+		if err := t.refuseLeftovers(ctx); err != nil {
+			return plan.Plan{Want: want, Observed: obs}, err
+		}
 	}
 	return p, nil
 }
@@ -305,24 +310,4 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	live.Version = version
 	result.Version, result.after.Alias, result.after.Live = version, &plan.Alias{Name: name, Version: version}, &live
 	return result, nil
-}
-
-// sealBundle unseals every value of t and seals them again for the function,
-// under one fresh data key. A value that does not open refuses the whole config.
-func (r *Reconciler) sealBundle(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (envelope.Bundle, error) {
-	values, err := Unseal(ctx, r.o.Keys, t.Config, slices.Sorted(maps.Keys(t.Config.Spec.Sealed)), sealingKeys)
-	if err != nil {
-		return envelope.Bundle{}, err
-	}
-	defer wipe(values)
-	to := p.Want.Consumer()
-	key, err := r.o.Keys.GenerateDataKey(ctx, to.Region, t.Config.Spec.Bundle.KMSKey, to.EncryptionContext())
-	if err != nil {
-		return envelope.Bundle{}, err
-	}
-	if err := p.CheckBundleKey(key.KeyID); err != nil {
-		key.Wipe()
-		return envelope.Bundle{}, err
-	}
-	return envelope.SealBundle(r.o.Rand, to, p.Want.Source(), key, values)
 }

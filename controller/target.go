@@ -14,6 +14,7 @@ import (
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -137,13 +138,18 @@ func (t Target) Same(other Target) bool {
 }
 
 // Check reports what would stop an apply of t and shows in its commit alone, but
-// for the sealing keys: a package folder that is not there.
-func (t Target) Check() v1alpha1.Errors {
-	if _, err := t.code(); err != nil {
-		const field = "spec.package.path"
-		return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
+// for the sealing keys: a package folder that is not there, or that holds secrets in
+// plain text.
+func (t Target) Check(ctx context.Context) v1alpha1.Errors {
+	_, err := t.code()
+	if err == nil {
+		var found []pack.Error
+		if found, err = t.leftovers(ctx); err == nil {
+			return LeftoverFaults(t.file, t.PackageDir(), found)
+		}
 	}
-	return nil
+	const field = "spec.package.path"
+	return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
 }
 
 // maxDescription is Lambda's limit on the description of a version, in characters

@@ -62,7 +62,7 @@ spec:
 			Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2", Alias: "live"},
 			Package:  &v1alpha1.PackageSpec{Path: "../functions/hello", Exclude: []string{"hello.json", "*.test.js"}},
 			Bundle: v1alpha1.BundleSpec{
-				KMSKey: "alias/sealift-bundle", Delivery: v1alpha1.DeliveryLayer, Path: "config/sealed.jwe", MaxAge: &metav1.Duration{Duration: 720 * time.Hour},
+				KMSKey: "alias/sealift-bundle", Delivery: v1alpha1.DeliveryLayer, Path: "config/sealed.jwe", Format: v1alpha1.FormatJWE, MaxAge: &metav1.Duration{Duration: 720 * time.Hour},
 			},
 			Environment: map[string]string{
 				"LOG_LEVEL": "info", "NO": "no", "TEXT": "two\nlines\n", "ESCAPED": "\u202e\t", "EMPTY": "",
@@ -96,7 +96,7 @@ func TestDecodeFillsDefaults(t *testing.T) {
 		Spec: v1alpha1.SealedConfigSpec{
 			Function: v1alpha1.FunctionSpec{Name: "hello"},
 			Package:  &v1alpha1.PackageSpec{Path: "."},
-			Bundle:   v1alpha1.BundleSpec{Delivery: v1alpha1.DeliveryPackage, Path: "sealed-config.jwe"},
+			Bundle:   v1alpha1.BundleSpec{Delivery: v1alpha1.DeliveryPackage, Path: "sealed-config.jwe", Format: v1alpha1.FormatJWE},
 			Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect,
 		},
 	}
@@ -112,7 +112,7 @@ func TestDecodeReportsForm(t *testing.T) {
 		text string
 		want []string
 	}{
-		{name: "unknown field", text: valid + "  delivery: layer\n", want: []string{"m.yaml:7: spec.delivery: unknown field; want one of bundle, driftPolicy, environment, function, interval, package, sealed, suspend"}},
+		{name: "unknown field", text: valid + "  delivery: layer\n", want: []string{"m.yaml:7: spec.delivery: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
 		{name: "misspelt field", text: valid + "  enviroment: {}\n", want: []string{"m.yaml:7: spec.enviroment: unknown field; did you mean environment?"}},
 		{name: "wrong case", text: valid + "  bundle: {KmsKey: alias/x}\n", want: []string{"m.yaml:7: spec.bundle.KmsKey: unknown field; did you mean kmsKey?"}},
 		{name: "wrong case of apiVersion", text: swap(t, "apiVersion", "apiversion"), want: []string{
@@ -122,7 +122,7 @@ func TestDecodeReportsForm(t *testing.T) {
 		{name: "wrong case of the group", text: swap(t, "sealift.dev", "Sealift.dev"), want: []string{"m.yaml:1: apiVersion: unknown version; want sealift.dev/v1alpha1"}},
 		{name: "status", text: valid + "status: {}\n", want: []string{"m.yaml:7: status: unknown field; want one of apiVersion, kind, metadata, spec"}},
 		{name: "metadata of a cluster", text: swap(t, "name: hello, n", "uid: x, name: hello, n"), want: []string{"m.yaml:3: metadata.uid: unknown field; want one of annotations, labels, name, namespace"}},
-		{name: "unknown name that is no name", text: valid + "  \"a\\u202eb\": x\n", want: []string{"m.yaml:7: spec: unknown field; want one of bundle, driftPolicy, environment, function, interval, package, sealed, suspend"}},
+		{name: "unknown name that is no name", text: valid + "  \"a\\u202eb\": x\n", want: []string{"m.yaml:7: spec: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
 		{name: "duplicate field", text: valid + "  suspend: true\n  suspend: false\n", want: []string{"m.yaml:8: spec.suspend: given twice, first on line 7"}},
 		{name: "duplicate variable", text: valid + "  environment:\n    AB: x\n    AB: y\n", want: []string{"m.yaml:9: spec.environment.AB: given twice, first on line 8"}},
 		{name: "duplicate in other quotes", text: valid + "  environment: {AB: x, \"AB\": y}\n", want: []string{"m.yaml:7: spec.environment.AB: given twice, first on line 7"}},
@@ -231,7 +231,7 @@ func TestDecodeReportsForm(t *testing.T) {
 			"m.yaml:7: Unicode line break, which only YAML readers see; write it as an escape in double quotes",
 			"m.yaml:9: carriage return without line feed; end lines with LF or CRLF",
 		}},
-		{name: "file name with controls", file: "a\x1b\n\u202e.yaml", text: valid + "  x: y\n", want: []string{`"a\x1b\n\u202e.yaml":7: spec.x: unknown field; want one of bundle, driftPolicy, environment, function, interval, package, sealed, suspend`}},
+		{name: "file name with controls", file: "a\x1b\n\u202e.yaml", text: valid + "  x: y\n", want: []string{`"a\x1b\n\u202e.yaml":7: spec.x: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend`}},
 		{name: "tab", text: valid + "\tsuspend: true\n", want: []string{"m.yaml:7: not valid YAML: found character that cannot start any token"}},
 		{name: "unclosed bracket", text: valid + "  environment: {AB: x\n  suspend: true\n", want: []string{"m.yaml:7: not valid YAML: did not find expected ',' or '}'"}},
 		{name: "unclosed quote", text: valid + "  environment: {AB: \"x}\n", want: []string{"m.yaml:7: not valid YAML: found unexpected end of stream"}},

@@ -11,8 +11,8 @@ import (
 // account and name.
 var functionARN = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:lambda:([a-z0-9-]{1,32}):([0-9]{12}):function:([a-zA-Z0-9_-]{1,64})$`)
 
-// Default fills in what a config leaves out: the namespace, delivery and path of the bundle,
-// the interval and the drift policy, and, where the function is given as an ARN, its bare
+// Default fills in what a config leaves out: the namespace, delivery, format and path of the
+// bundle, the interval and the drift policy, and, where the function is given as an ARN, its bare
 // name, account and region. It brings
 // spec.package.path to its shortest form. What is not valid stays as it is, for Validate
 // to report: an ARN with a qualifier, or one whose region is not spec.function.region.
@@ -28,7 +28,10 @@ func Default(c *SealedConfig) {
 	if c.Spec.Bundle.Delivery == "" {
 		c.Spec.Bundle.Delivery = DeliveryPackage
 	}
-	if c.Spec.Bundle.Path == "" {
+	if c.Spec.Bundle.Format == "" {
+		c.Spec.Bundle.Format = FormatJWE
+	}
+	if c.Spec.Bundle.Path == "" && c.Spec.Bundle.Format == FormatJWE {
 		c.Spec.Bundle.Path = DefaultBundlePath
 	}
 	if c.Spec.Interval == nil {

@@ -69,6 +69,13 @@ type SealedConfigSpec struct {
 	// +optional
 	Environment map[string]string `json:"environment,omitempty"`
 
+	// environmentRemoved lists variables that are taken out of the function's environment,
+	// whoever set them: those whose values are sealed now, once the function reads them from
+	// its bundle. Each is under sealed.
+	// +optional
+	// +listType=atomic
+	EnvironmentRemoved []string `json:"environmentRemoved,omitempty"`
+
 	// sealed holds the sealed values by the name under which the function reads them. Names
 	// match [A-Za-z_][A-Za-z0-9_]{0,127}. A value is what the command "sealift seal" writes.
 	// +optional
@@ -153,7 +160,27 @@ type PackageSpec struct {
 	// +optional
 	// +listType=atomic
 	Exclude []string `json:"exclude,omitempty"`
+
+	// allow lists files that may be in the package although they look like secrets in plain
+	// text, as gitignore patterns: a file named key or *.plain, .env and its kind, private keys
+	// in PEM, what KMS answers with a data key, and X beside X.enc. Such a file is refused
+	// otherwise.
+	// +optional
+	// +listType=atomic
+	Allow []string `json:"allow,omitempty"`
 }
+
+// BundleFormat is a format of bundles.
+type BundleFormat string
+
+// The formats of bundles.
+const (
+	FormatJWE     BundleFormat = "jwe"
+	FormatOpenSSL BundleFormat = "openssl-aes-256-ctr"
+)
+
+// OpenSSLSuffix ends the path of a bundle of the format FormatOpenSSL.
+const OpenSSLSuffix = ".json.enc"
 
 // BundleSpec says how the bundle is encrypted and where it is.
 type BundleSpec struct {
@@ -174,10 +201,21 @@ type BundleSpec struct {
 	Delivery Delivery `json:"delivery,omitempty"`
 
 	// path is where the bundle is in the package or in the layer, relative and with slashes.
+	// Absent: sealed-config.jwe. The format openssl-aes-256-ctr requires it, ending in
+	// .json.enc.
 	// +optional
-	// +kubebuilder:default=sealed-config.jwe
 	// +kubebuilder:validation:Pattern=`^[^/\\][^\\]*$`
 	Path string `json:"path,omitempty"`
+
+	// format is that of the bundle. jwe is the one that sealift's readers open. With
+	// openssl-aes-256-ctr there are two files instead, as people made them by hand with the
+	// openssl program: path, and config.json beside it with the wrapped data key as kmsDataKey.
+	// They have no integrity, and Node 22 has no createDecipher to open them: it is for code that
+	// can't be changed yet, and for the delivery package alone.
+	// +optional
+	// +kubebuilder:default=jwe
+	// +kubebuilder:validation:Enum=jwe;openssl-aes-256-ctr
+	Format BundleFormat `json:"format,omitempty"`
 
 	// maxAge is the age at which the bundle is encrypted again under a fresh data key, as a
 	// number with a unit, such as 720h; at least 1h. Up to a tenth is taken off, always the

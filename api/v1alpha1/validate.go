@@ -56,6 +56,7 @@ func Validate(c *SealedConfig) field.ErrorList {
 		validatePackage(c.Spec.Package, spec.Child("package")),
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),
 		validateEnvironment(c.Spec, spec.Child("environment")),
+		validateRemoved(c.Spec, spec.Child("environmentRemoved")),
 		validateSealed(c, spec.Child("sealed")),
 		validateLoop(c.Spec, spec),
 	)
@@ -147,12 +148,16 @@ func validatePackage(p *PackageSpec, at *field.Path) (errs field.ErrorList) {
 	if cause := packagePathFault(p.Path); cause != "" {
 		errs = append(errs, invalid(at.Child("path"), cause))
 	}
-	for i, pattern := range p.Exclude {
+	return slices.Concat(errs, validatePatterns(p.Exclude, at.Child("exclude")), validatePatterns(p.Allow, at.Child("allow")))
+}
+
+func validatePatterns(patterns []string, at *field.Path) (errs field.ErrorList) {
+	for i, pattern := range patterns {
 		switch {
 		case strings.TrimSpace(pattern) == "":
-			errs = append(errs, invalid(at.Child("exclude").Index(i), "empty pattern; remove it"))
+			errs = append(errs, invalid(at.Index(i), "empty pattern; remove it"))
 		case !plainText(pattern):
-			errs = append(errs, invalid(at.Child("exclude").Index(i), "control or bidirectional character in a pattern"))
+			errs = append(errs, invalid(at.Index(i), "control or bidirectional character in a pattern"))
 		}
 	}
 	return errs
@@ -181,12 +186,33 @@ func validateBundle(b BundleSpec, at *field.Path) (errs field.ErrorList) {
 	default:
 		errs = append(errs, invalid(at.Child("delivery"), "want package, layer or environment"))
 	}
+	errs = append(errs, validateFormat(b, at)...)
+	if b.Path == "" && b.Format != FormatJWE {
+		return errs
+	}
 	if !fs.ValidPath(b.Path) || b.Path == "." || strings.Contains(b.Path, `\`) || windowsPath.MatchString(b.Path) || !plainText(b.Path) {
 		errs = append(errs, invalid(at.Child("path"),
 			`want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`))
 	}
 	if b.MaxAge != nil && b.MaxAge.Duration < minMaxAge {
 		errs = append(errs, invalid(at.Child("maxAge"), "want at least 1h: every renewal is a new version of the function"))
+	}
+	return errs
+}
+
+func validateFormat(b BundleSpec, at *field.Path) (errs field.ErrorList) {
+	switch b.Format {
+	case FormatJWE:
+	case FormatOpenSSL:
+		name := b.Path[strings.LastIndex(b.Path, "/")+1:]
+		if !strings.HasSuffix(name, OpenSSLSuffix) || name == OpenSSLSuffix || name == "config"+OpenSSLSuffix {
+			errs = append(errs, invalid(at.Child("path"), "want a file NAME"+OpenSSLSuffix+", other than config"+OpenSSLSuffix+", for the format "+string(FormatOpenSSL)))
+		}
+		if b.Delivery == DeliveryLayer || b.Delivery == DeliveryEnvironment {
+			errs = append(errs, invalid(at.Child("delivery"), "want package for the format "+string(FormatOpenSSL)+": the code that opens it reads two files of its own package"))
+		}
+	default:
+		errs = append(errs, invalid(at.Child("format"), "want "+string(FormatJWE)+" or "+string(FormatOpenSSL)))
 	}
 	return errs
 }
@@ -216,6 +242,25 @@ func validateEnvironment(spec SealedConfigSpec, at *field.Path) (errs field.Erro
 	}
 	if size > maxEnvironment {
 		errs = append(errs, invalid(at, fmt.Sprintf("%d bytes of names and values; Lambda allows %d for all variables of a function", size, maxEnvironment)))
+	}
+	return errs
+}
+
+// validateRemoved lets no variable be removed whose value is not in the bundle.
+func validateRemoved(spec SealedConfigSpec, at *field.Path) (errs field.ErrorList) {
+	for i, name := range spec.EnvironmentRemoved {
+		_, plain := spec.Environment[name]
+		_, sealed := spec.Sealed[name]
+		switch cause := environmentFault(name, ""); {
+		case cause != "":
+			errs = append(errs, invalid(at.Index(i), cause))
+		case plain:
+			errs = append(errs, invalid(at.Index(i), "also under spec.environment, which sets it; remove one of the two"))
+		case !sealed:
+			errs = append(errs, invalid(at.Index(i), "not under spec.sealed: only a variable whose value is in the bundle is removed; take it out of this list"))
+		case slices.Index(spec.EnvironmentRemoved, name) < i:
+			errs = append(errs, invalid(at.Index(i), "a name that is listed twice"))
+		}
 	}
 	return errs
 }

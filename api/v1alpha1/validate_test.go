@@ -60,6 +60,33 @@ func TestDecodeReportsValues(t *testing.T) {
 			"m.yaml:6: spec.package.exclude[0]: empty pattern; remove it",
 			"m.yaml:6: spec.package.exclude[1]: control or bidirectional character in a pattern",
 		}},
+		{name: "allow", text: folder(`path: x, allow: [ok, " ", "a\u202eb"]`), want: []string{
+			"m.yaml:6: spec.package.allow[1]: empty pattern; remove it",
+			"m.yaml:6: spec.package.allow[2]: control or bidirectional character in a pattern",
+		}},
+		{name: "openssl", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc}\n", want: nil},
+		{name: "openssl in a layer", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc, delivery: layer}\n", want: []string{
+			"m.yaml:7: spec.bundle.delivery: want package for the format openssl-aes-256-ctr: the code that opens it reads two files of its own package"}},
+		{name: "openssl in the environment", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc, delivery: environment}\n", want: []string{
+			"m.yaml:7: spec.bundle.delivery: want package for the format openssl-aes-256-ctr: the code that opens it reads two files of its own package"}},
+		{name: "openssl in a place that is none", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc, delivery: zip}\n", want: []string{
+			"m.yaml:7: spec.bundle.delivery: want package, layer or environment"}},
+		{name: "openssl without a path", text: valid + "  bundle: {format: openssl-aes-256-ctr}\n", want: []string{
+			"m.yaml:7: spec.bundle.path: want a file NAME.json.enc, other than config.json.enc, for the format openssl-aes-256-ctr"}},
+		{name: "openssl in place of its key", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/config.json.enc}\n", want: []string{
+			"m.yaml:7: spec.bundle.path: want a file NAME.json.enc, other than config.json.enc, for the format openssl-aes-256-ctr"}},
+		{name: "openssl without a name", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/.json.enc}\n", want: []string{
+			"m.yaml:7: spec.bundle.path: want a file NAME.json.enc, other than config.json.enc, for the format openssl-aes-256-ctr"}},
+		{name: "openssl outside", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: ../hello.json.enc}\n", want: []string{
+			`m.yaml:7: spec.bundle.path: want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`}},
+		{name: "unknown format", text: valid + "  bundle: {format: JWE}\n", want: []string{"m.yaml:7: spec.bundle.format: want jwe or openssl-aes-256-ctr"}},
+		{name: "removed variables", text: valid + "  environment: {PLAIN: x}\n  environmentRemoved: [PLAIN, NOT_SEALED, AWS_X, SEALIFT_BUNDLE, 'a b']\n", want: []string{
+			"m.yaml:8: spec.environmentRemoved[0]: also under spec.environment, which sets it; remove one of the two",
+			"m.yaml:8: spec.environmentRemoved[1]: not under spec.sealed: only a variable whose value is in the bundle is removed; take it out of this list",
+			"m.yaml:8: spec.environmentRemoved[2]: reserved by AWS Lambda; remove it",
+			"m.yaml:8: spec.environmentRemoved[3]: reserved by sealift; remove it",
+			"m.yaml:8: spec.environmentRemoved[4]: not a name of an environment variable; want a letter, then at least one letter, digit or '_'",
+		}},
 		{name: "key ARN", text: valid + "  bundle: {kmsKey: \"" + keyARN + "\"}\n", want: nil},
 		{name: "alias ARN", text: valid + "  bundle: {kmsKey: \"arn:aws:kms:us-east-2:111122223333:alias/a/b\"}\n", want: nil},
 		{name: "key id", text: valid + "  bundle: {kmsKey: 1234abcd-12ab-34cd-56ef-1234567890ab}\n", want: nil},

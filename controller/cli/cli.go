@@ -101,7 +101,7 @@ under a fresh KMS data key, and updates the function's package and environment.`
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	completeFlag(root, "log-level", "debug", "info", "warn", "error")
 	completeFlag(root, "log-format", "text", "json")
-	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.unsealCommand(), a.editCommand(), a.verifyCommand(),
+	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.importCommand(), a.unsealCommand(), a.editCommand(), a.verifyCommand(),
 		a.diffCommand(), a.applyCommand(), a.statusCommand(), a.runCommand(), a.invokeCommand(), a.hookCommand(), a.demoCommand(), a.devCommand(), a.localAWSCommand(),
 		a.rotateCommand(), a.resealCommand(), a.policyCommand(), a.doctorCommand(), a.vendorCommand(), a.wrapperCommand(), a.completionCommand(), a.versionCommand())
 	return root

@@ -74,6 +74,7 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	deploy NAME DIR       upload a folder as the function's package, as another tool
 //	serve DIR             serve a repository over https, to who has the token
 //	                      served-canary; sets SERVED to its URL, and trusts it
+//	byhand DIR NAME MD    encrypt DIR/NAME.json by hand, with openssl and a data key
 //	live NAME DIR         unpack what the alias live of a function names
 func TestScripts(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
@@ -81,8 +82,13 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := harness{key: key}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+	testscript.Run(t, h.params("testdata", setup))
+}
+
+// params are those of the scripts in dir.
+func (h harness) params(dir string, setup func(*testscript.Env) error) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		Setup:               setup,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -97,11 +103,12 @@ func TestScripts(t *testing.T) {
 			"deploy":      deployFolder,
 			"live":        unpackLive,
 			"serve":       serveGit,
+			"byhand":      byHand,
 
 			"function-env":  setVariable,
 			"function-code": uploadCode,
 		},
-	})
+	}
 }
 
 // setup shuts the script off from the developer's own git and AWS configuration.

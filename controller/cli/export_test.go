@@ -142,3 +142,13 @@ func ServeOn(ctx context.Context, listener net.Listener, handler http.Handler, l
 
 // DeployerOf names the tool that a function's tags tell of.
 func DeployerOf(tags map[string]string) string { return deployerOf(tags) }
+
+// KeepOut writes a manifest that was read as before, with plain text files kept out.
+func KeepOut(file string, before []byte, plain ...string) ([]string, error) {
+	m, err := openManifest(file, manifestFlags{given: func(string) bool { return false }})
+	if err != nil {
+		return nil, err
+	}
+	m.before = before
+	return keepOut(m, plain)
+}

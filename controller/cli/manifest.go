@@ -44,8 +44,9 @@ type identity struct {
 	} `yaml:"metadata" json:"metadata"`
 	Spec struct {
 		Function struct {
-			Name  string `yaml:"name" json:"name"`
-			Alias string `yaml:"alias,omitempty" json:"alias"`
+			Name   string `yaml:"name" json:"name"`
+			Region string `yaml:"region,omitempty" json:"region"`
+			Alias  string `yaml:"alias,omitempty" json:"alias"`
 		} `yaml:"function" json:"function"`
 		Package *packageIdentity `yaml:"package,omitempty" json:"package"`
 	} `yaml:"spec" json:"spec"`
@@ -60,7 +61,7 @@ func (i identity) config() *v1alpha1.SealedConfig {
 	c := &v1alpha1.SealedConfig{}
 	c.APIVersion, c.Kind = i.APIVersion, i.Kind
 	c.Name, c.Namespace = i.Metadata.Name, i.Metadata.Namespace
-	c.Spec.Function.Name, c.Spec.Function.Alias = i.Spec.Function.Name, i.Spec.Function.Alias
+	c.Spec.Function.Name, c.Spec.Function.Region, c.Spec.Function.Alias = i.Spec.Function.Name, i.Spec.Function.Region, i.Spec.Function.Alias
 	if i.Spec.Package != nil {
 		c.Spec.Package = &v1alpha1.PackageSpec{Path: i.Spec.Package.Path}
 	}
@@ -120,6 +121,7 @@ type manifest struct {
 	before []byte // what the file holds
 	data   []byte // what it is to hold
 	config *v1alpha1.SealedConfig
+	draft  identity // of a manifest that is made
 }
 
 // openManifest reads the manifest file, or drafts it from the flags if there is
@@ -180,14 +182,21 @@ func draftManifest(file string, f manifestFlags) (*manifest, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
+	var err error
+	if m.data, err = i.text(); err != nil {
+		return nil, fmt.Errorf("make %s: %w", printable(file), err)
+	}
+	m.draft = i
+	return m, nil
+}
+
+// text returns the manifest of i.
+func (i identity) text() ([]byte, error) {
 	var text bytes.Buffer
 	encoder := yaml.NewEncoder(&text)
 	encoder.SetIndent(2)
-	if err := errors.Join(encoder.Encode(i), encoder.Close()); err != nil {
-		return nil, fmt.Errorf("make %s: %w", printable(file), err)
-	}
-	m.data = text.Bytes()
-	return m, nil
+	err := errors.Join(encoder.Encode(i), encoder.Close())
+	return text.Bytes(), err
 }
 
 // agree returns an error if a flag that was given says something else than the file.

@@ -79,6 +79,10 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	if need.sealing && len(c.SealingKeys) == 0 {
 		return iam.Config{}, hint(fmt.Errorf("%s: no %s above it names sealingKeys", printable(shown), controller.SettingsFile), "run `sealift init` in the repository")
 	}
+	if need.bundle && spec.Bundle.Format == v1alpha1.FormatOpenSSL {
+		return iam.Config{}, hint(fmt.Errorf("%s: a bundle of the format %s is opened without an encryption context, and the policies here are bound to that", printable(shown), spec.Bundle.Format),
+			"allow kms:Decrypt and kms:GenerateDataKey on its bundle key without a condition, by hand; give it a key of its own")
+	}
 	if !need.bundle {
 		return c, nil
 	}

@@ -177,7 +177,7 @@ func (a *app) verifyTip(ctx context.Context, repo *gitsource.Repository, setting
 	var faults v1alpha1.Errors
 	files := make([]v1alpha1.File, 0, len(targets))
 	for _, t := range targets {
-		faults = append(faults, t.Check()...)
+		faults = append(faults, t.Check(ctx)...)
 		files = append(files, t.Manifest())
 	}
 	wrongKeys, _ := checkKeys(root, files, settings.SealingKeys)

@@ -70,14 +70,18 @@ func (o outcome) done() string {
 	if o.patched == nil {
 		return o.live()
 	}
-	entries, what := "entries", "added"
+	entries := "entries"
 	if o.patched.Unchanged == 1 {
 		entries = "entry"
 	}
-	if o.patched.Replaced {
-		what = "replaced"
+	text := fmt.Sprintf("%s; %d %s unchanged", o.live(), o.patched.Unchanged, entries)
+	if o.patched.Replaced > 0 {
+		text += fmt.Sprintf(", %d replaced", o.patched.Replaced)
 	}
-	return fmt.Sprintf("%s; %d %s unchanged, 1 %s", o.live(), o.patched.Unchanged, entries, what)
+	if o.patched.Added > 0 {
+		text += fmt.Sprintf(", %d added", o.patched.Added)
+	}
+	return text
 }
 
 // live says what is live after an apply.
@@ -137,13 +141,10 @@ type patchedJSON struct {
 }
 
 func newPatchedJSON(p *controller.Patched) *patchedJSON {
-	switch {
-	case p == nil:
+	if p == nil {
 		return nil
-	case p.Replaced:
-		return &patchedJSON{Unchanged: p.Unchanged, Replaced: 1}
 	}
-	return &patchedJSON{Unchanged: p.Unchanged, Added: 1}
+	return &patchedJSON{Unchanged: p.Unchanged, Replaced: p.Replaced, Added: p.Added}
 }
 
 func renderJSON(list []outcome) []byte {

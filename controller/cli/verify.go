@@ -24,8 +24,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Check manifests and sealed values, offline",
 		Long: `Check the manifests and settings in PATH (files, or folders with all their *.yaml
 and *.yml; default: this folder): their structure, that every sealed value stands
-where it was sealed for, and that it was sealed with a key of the nearest
-` + controller.SettingsFile + `. All faults of all files are told at once, as FILE:LINE: FIELD: CAUSE, with
+where it was sealed for, that it was sealed with a key of the nearest
+` + controller.SettingsFile + `, and that no package takes secrets in plain text along. All faults of all files are told at once, as FILE:LINE: FIELD: CAUSE, with
 exit status 2. Needs no AWS credentials and no network; that a value opens is known
 only to who may unseal.`,
 		Args: args(cobra.ArbitraryArgs),
@@ -51,7 +51,11 @@ func (a *app) verify(ctx context.Context, paths []string) error {
 	configs, values, unchecked := 0, 0, 0
 	for _, v := range trees {
 		found, skipped := v.check()
-		faults = append(faults, found...)
+		leftovers, err := v.leftovers(ctx)
+		if err != nil {
+			return err
+		}
+		faults = append(append(faults, found...), leftovers...)
 		configs, values, unchecked = configs+len(v.files), values+v.values(), unchecked+skipped
 	}
 	if unchecked > 0 {

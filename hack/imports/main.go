@@ -30,6 +30,7 @@ func allowed() map[string][]string {
 
 		"api":                    {},
 		"api/envelope":           {},
+		"api/openssl":            {},
 		"api/reader":             {"api/envelope"},
 		"api/reader/node":        {},
 		"api/reader/python":      {},
@@ -53,9 +54,9 @@ func allowed() map[string][]string {
 		local + "lambda":      {local + "wire", local + "state", local + "runtime"},
 		internal + "localaws": {local + "wire", local + "state", local + "kms", local + "lambda", local + "sts"},
 
-		"controller":        {"api/envelope", "api/v1alpha1", internal + "plan", internal + "pack"},
+		"controller":        {"api/envelope", "api/openssl", "api/v1alpha1", internal + "plan", internal + "pack"},
 		internal + "server": {"controller", internal + "plan"},
-		"controller/cli": {"api", "api/envelope", "api/reader/node", "api/reader/python", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
+		"controller/cli": {"api", "api/envelope", "api/openssl", "api/reader/node", "api/reader/python", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
 			internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
@@ -64,9 +65,9 @@ func allowed() map[string][]string {
 	}
 }
 
-// bare are the packages that a function's own code imports or is started by: they use
-// the standard library alone.
-var bare = []string{"api/envelope", "api/reader", "api/reader/node", "api/reader/python", "api/reader/wrapper", "api/reader/wrapper/kms"}
+// bare are the packages that a function's own code imports or is started by, and the
+// format that code opens without one: they use the standard library alone.
+var bare = []string{"api/envelope", "api/openssl", "api/reader", "api/reader/node", "api/reader/python", "api/reader/wrapper", "api/reader/wrapper/kms"}
 
 // goPackage is what `go list -json` says of a package.
 type goPackage struct {

@@ -155,3 +155,14 @@ func (c *Client) PublicKey(ctx context.Context, keyID string) (*rsa.PublicKey, e
 	}
 	return public, nil
 }
+
+// DecryptDataKey unwraps a data key that was drawn without an encryption context, in
+// region; the ciphertext itself tells KMS its key, whose ARN comes back. Its errors are
+// those of Decrypt.
+func (c *Client) DecryptDataKey(ctx context.Context, region string, wrapped []byte) (dataKey []byte, keyARN string, err error) {
+	out, err := c.api.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: wrapped}, in(region))
+	if err != nil {
+		return nil, "", classify("Decrypt", "the key that wrapped it", err)
+	}
+	return out.Plaintext, aws.ToString(out.KeyId), nil
+}

@@ -26,17 +26,18 @@ type pattern struct {
 	tokens     []token
 }
 
-// parsePatterns reads patterns as lines of a .gitignore at the package's root. What gitignore passes over in silence is
-// an error here, since a pattern that matches nothing packs a file that should have stayed out.
-func parsePatterns(lines []string) ([]pattern, error) {
+// parsePatterns reads patterns as lines of a .gitignore at the package's root, which errors call by their use. What
+// gitignore passes over in silence is an error here, since a pattern that matches nothing packs a file that should have
+// stayed out.
+func parsePatterns(use string, lines []string) ([]pattern, error) {
 	if len(lines) > maxPatterns {
-		return nil, fmt.Errorf("%d exclude patterns, at most %d are taken", len(lines), maxPatterns)
+		return nil, fmt.Errorf("%d %s patterns, at most %d are taken", len(lines), use, maxPatterns)
 	}
 	patterns := make([]pattern, 0, len(lines))
 	for i, line := range lines {
 		p, cause := parsePattern(line)
 		if cause != "" {
-			return nil, fmt.Errorf("exclude pattern %d, %.60q: %s", i+1, line, cause)
+			return nil, fmt.Errorf("%s pattern %d, %.60q: %s", use, i+1, line, cause)
 		}
 		patterns = append(patterns, p)
 	}

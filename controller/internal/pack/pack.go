@@ -56,16 +56,16 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Path + ": " + e.Cause }
 
-// Build packs the files of tree that exclude does not name, and add, which is written with mode 0644; the zero File adds
-// nothing. Modes become 0755 where the owner may execute and 0644 elsewhere. Exclude holds gitignore patterns relative
+// Build packs the files of tree that exclude does not name, and those of add, which are written with mode 0644; the zero
+// File adds nothing. Modes become 0755 where the owner may execute and 0644 elsewhere. Exclude holds gitignore patterns relative
 // to the tree's root, the last match deciding, and nothing beyond them is left out.
 //
 // Build refuses, without a package, symbolic links and other special files, names that Lambda could not unpack, a file
-// of the tree where add goes (in whichever case) or that add would need as a folder, a tree without files, and what is
+// of the tree where one of add goes (in whichever case) or that it would need as a folder, a tree without files, and what is
 // over [MaxZipped], [MaxUnzipped] or [MaxEntries]. Sizes are checked before contents are read. Faults of one path are
 // an *[Error].
-func Build(tree fs.FS, exclude []string, add File) (Package, error) {
-	patterns, err := parsePatterns(exclude)
+func Build(tree fs.FS, exclude []string, add ...File) (Package, error) {
+	patterns, err := parsePatterns("exclude", exclude)
 	if err != nil {
 		return Package{}, err
 	}
@@ -76,8 +76,11 @@ func Build(tree fs.FS, exclude []string, add File) (Package, error) {
 	if len(files) == 0 {
 		return Package{}, fmt.Errorf("the package is empty: its folder has no files, or all are excluded")
 	}
-	if add.Path != "" {
-		files, err = insert(files, add)
+	for _, file := range add {
+		if file.Path == "" {
+			continue
+		}
+		files, err = insert(files, file)
 		if err != nil {
 			return Package{}, err
 		}

@@ -24,6 +24,9 @@ func (d *Deployed) HasBundle() bool { return d.bundleIndex() >= 0 }
 // Bundle returns the content of the entry at the bundle's path, as [ReadEntry] does.
 func (d *Deployed) Bundle(max int64) ([]byte, error) { return ReadEntry(d.data, d.bundle, max) }
 
+// Entry returns the content of one file of the package, as [ReadEntry] does.
+func (d *Deployed) Entry(name string, max int64) ([]byte, error) { return ReadEntry(d.data, name, max) }
+
 func (d *Deployed) bundleIndex() int {
 	for i, r := range d.records {
 		if r.name == d.bundle {

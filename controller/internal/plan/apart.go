@@ -171,6 +171,15 @@ func (p Plan) WritesCode() bool {
 	return p.CodeReason != "" || p.BundleReason != "" && p.Want.Delivery() != v1alpha1.DeliveryEnvironment
 }
 
+// BuildsPackage reports whether p has a package built from spec.package: with every bundle
+// that goes into it, and where the bundle is elsewhere with code that changed alone.
+func (p Plan) BuildsPackage() bool {
+	if p.Want.Config == nil || p.Want.patches() {
+		return false
+	}
+	return p.CodeReason != "" || p.Want.inPackage() && p.BundleReason != ""
+}
+
 // SigningProblem is the Problem of a function that takes signed code alone.
 func SigningProblem(d Desired) Problem {
 	return Problem{

@@ -16,7 +16,8 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
-// conditions returns Ready, Sealed, Drifted and Stalled without their time.
+// conditions returns Ready, Sealed, Drifted and Stalled without their time, and
+// LegacyFormat where the config has that.
 func (p Plan) conditions(err error) []metav1.Condition {
 	ready, drifted := p.compared()
 	stalled := condition(ConditionStalled, metav1.ConditionFalse, ReasonNoProblem, "")
@@ -37,7 +38,11 @@ func (p Plan) conditions(err error) []metav1.Condition {
 	if err != nil && !decided {
 		drifted = condition(ConditionDrifted, metav1.ConditionUnknown, reason, "not compared")
 	}
-	return []metav1.Condition{ready, p.sealed(), drifted, stalled}
+	all := []metav1.Condition{ready, p.sealed(), drifted, stalled}
+	if warning := p.legacy(); warning != "" {
+		all = append(all, condition(ConditionLegacyFormat, metav1.ConditionTrue, ReasonNoIntegrity, warning))
+	}
+	return all
 }
 
 // Reason says in one line why there is something to do, or that there is not.
@@ -164,12 +169,15 @@ func (p Plan) OnlyDrift() bool {
 	was, is := p.Want.Previous.Spec, p.Want.Config.Spec
 	deployed := p.Want.inPackage() && p.Want.patches() && p.Observed.Latest.CodeSHA256 != m.CodeSHA256
 	return !deployed && m.Source == p.Want.Source() && m.Code == p.Want.Code &&
-		maps.Equal(was.Environment, is.Environment) && was.Function.Alias == is.Function.Alias
+		maps.Equal(was.Environment, is.Environment) && slices.Equal(was.EnvironmentRemoved, is.EnvironmentRemoved) && was.Function.Alias == is.Function.Alias
 }
 
 // ownedDiffers reports whether an owned variable of c is gone, or has another value
-// than the revision that was applied gave it.
+// than the revision that was applied gave it, or one that it removed is back.
 func (p Plan) ownedDiffers(c Configuration, m Marker) bool {
+	if p.Want.Previous != nil && hasAny(c.Environment, p.Want.Previous.Spec.EnvironmentRemoved) {
+		return true
+	}
 	return slices.ContainsFunc(m.Owned, func(key string) bool {
 		value, exists := c.Environment[key]
 		if !exists || p.Want.Previous == nil {

@@ -33,6 +33,9 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 	if err := p.foreign(p.applied()); err != nil {
 		return Plan{}, err
 	}
+	if err := p.tooEarly(p.applied()); err != nil {
+		return Plan{}, err
+	}
 	if want.inPackage() && last != nil && obs.Latest.CodeSHA256 != marker.CodeSHA256 && obs.Latest.CodeSHA256 == last.CodeSHA256 &&
 		last.Source == want.Source() && last.Code == want.Code && !want.rotates(last.BundleID) {
 		p.Carried = last
@@ -68,23 +71,6 @@ func (p *Plan) applied() Marker {
 		return m
 	}
 	return Marker{}
-}
-
-// foreign refuses to write over a variable that somebody else set. One that has the
-// wanted value already is taken into ownership.
-func (p *Plan) foreign(m Marker) error {
-	live := p.Observed.Latest.Environment
-	for _, key := range slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)) {
-		value, exists := live[key]
-		if exists && value != p.Want.Config.Spec.Environment[key] && !slices.Contains(m.Owned, key) {
-			return Problem{
-				Reason:  "ForeignVariable",
-				Message: fmt.Sprintf("the variable %s of %s was set by somebody else, to another value", key, p.Want.Consumer()),
-				Fix:     "take it out of the function or out of spec.environment, or give it the value that it has",
-			}
-		}
-	}
-	return nil
 }
 
 // secrets lists the names whose sealed value differs from the applied one's.
@@ -137,8 +123,14 @@ func (p *Plan) environment(marked bool, m Marker) {
 			p.add(Change, KindEnv, key, "changed outside sealift (live value hidden) → "+plain(want[key]))
 		}
 	}
+	removed := p.Want.Config.Spec.EnvironmentRemoved
+	for _, key := range removed {
+		if _, exists := live[key]; exists {
+			p.add(Remove, KindEnv, key, "removed: its value is in the bundle")
+		}
+	}
 	for _, key := range m.Owned {
-		if _, wanted := want[key]; wanted {
+		if _, wanted := want[key]; wanted || slices.Contains(removed, key) {
 			continue
 		}
 		if _, exists := live[key]; exists {
@@ -182,6 +174,9 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 
 func (p *Plan) addBundle() {
 	p.add(Change, KindBundle, "", fmt.Sprintf("fresh data key: %s; %s encrypted", p.BundleReason, count(len(p.Want.Config.Spec.Sealed), "secret")))
+	if warning := p.legacy(); warning != "" {
+		p.add(Keep, KindBundle, "", warning)
+	}
 }
 
 func (p *Plan) packageDetail(marked, codeChanged, replaced bool) string {
@@ -209,32 +204,6 @@ func (r Rotation) reason() string {
 		return "rotated by hand"
 	}
 	return "rotated by hand: " + r.Reason
-}
-
-// sourceReason says which part of the bundle's source changed.
-func (p *Plan) sourceReason() string {
-	previous := p.Want.Previous
-	if previous == nil {
-		return "sealed values, bundle key or bundle path changed"
-	}
-	was, is := source(previous, p.Want.Region), source(p.Want.Config, p.Want.Region)
-	var changed []string
-	if !maps.Equal(was.Sealed, is.Sealed) {
-		changed = append(changed, "sealed values changed")
-	}
-	if was.BundleKey != is.BundleKey {
-		changed = append(changed, "bundle key changed")
-	}
-	if was.Delivery != is.Delivery {
-		changed = append(changed, "delivery changed")
-	}
-	if was.Path != is.Path {
-		changed = append(changed, "bundle path changed")
-	}
-	if len(changed) == 0 {
-		return "the function it is sealed for changed"
-	}
-	return strings.Join(changed, ", ")
 }
 
 // expired reports whether the data key is due: up to a tenth ahead of its age, which

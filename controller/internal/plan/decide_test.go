@@ -114,10 +114,10 @@ func TestDecide(t *testing.T) {
 			forgotten: true,
 			lines: []string{
 				"change secret : sealed values changed (names unknown: 1111111 is not in the repository)",
-				"change bundle : fresh data key: sealed values, bundle key or bundle path changed; 2 secrets encrypted",
+				"change bundle : fresh data key: sealed values, bundle key, delivery, format or path changed; 2 secrets encrypted",
 				"change package : code unchanged; built from ../functions/hello with the new bundle", moved,
 			},
-			bundle: "sealed values, bundle key or bundle path changed", configure: true, release: true,
+			bundle: "sealed values, bundle key, delivery, format or path changed", configure: true, release: true,
 		},
 		{
 			name: "plain environment alone touches neither package nor KMS",

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"maps"
 	"slices"
@@ -10,8 +11,6 @@ import (
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 )
-
-const formatJWE = "jwe"
 
 // Desired is one config at one revision, with everything looked up that the
 // manifest leaves to its surroundings.
@@ -87,10 +86,39 @@ func source(c *v1alpha1.SealedConfig, region string) envelope.BundleSource {
 		Consumer:  envelope.Consumer{Region: region, Function: c.Spec.Function.Name},
 		BundleKey: c.Spec.Bundle.KMSKey,
 		Delivery:  string(deliveryOf(c)),
-		Format:    formatJWE,
+		Format:    string(cmp.Or(c.Spec.Bundle.Format, v1alpha1.FormatJWE)),
 		Path:      c.Spec.Bundle.Path,
 		Sealed:    c.Spec.Sealed,
 	}
+}
+
+// sourceReason says which part of the bundle's source changed.
+func (p *Plan) sourceReason() string {
+	previous := p.Want.Previous
+	if previous == nil {
+		return "sealed values, bundle key, delivery, format or path changed"
+	}
+	was, is := source(previous, p.Want.Region), source(p.Want.Config, p.Want.Region)
+	var changed []string
+	if !maps.Equal(was.Sealed, is.Sealed) {
+		changed = append(changed, "sealed values changed")
+	}
+	if was.BundleKey != is.BundleKey {
+		changed = append(changed, "bundle key changed")
+	}
+	if was.Delivery != is.Delivery {
+		changed = append(changed, "delivery changed")
+	}
+	if was.Format != is.Format {
+		changed = append(changed, "bundle format changed")
+	}
+	if was.Path != is.Path {
+		changed = append(changed, "bundle path changed")
+	}
+	if len(changed) == 0 {
+		return "the function it is sealed for changed"
+	}
+	return strings.Join(changed, ", ")
 }
 
 // MarkerFor returns the marker of d for a bundle and the code beside it, without Place.

@@ -20,8 +20,9 @@ const maxEnvironment = 4096
 
 // Environment returns the environment to be written over live: the wanted keys, the
 // marker and what leads to the bundle set, the keys that sealift owned before and no
-// longer wants gone, and every other key as it is. A bundle that is in the environment is
-// kept; whoever has a new one sets it. live is left alone.
+// longer wants and those that the config removes gone, and every other key as it is. A
+// bundle that is in the environment is kept; whoever has a new one sets it. live is left
+// alone.
 func (p Plan) Environment(live map[string]string, m Marker) map[string]string {
 	want := p.Want.Config.Spec.Environment
 	env := maps.Clone(live)
@@ -29,6 +30,9 @@ func (p Plan) Environment(live map[string]string, m Marker) map[string]string {
 		env = make(map[string]string, len(want)+1)
 	}
 	for _, key := range p.applied().Owned {
+		delete(env, key)
+	}
+	for _, key := range p.Want.Config.Spec.EnvironmentRemoved {
 		delete(env, key)
 	}
 	maps.Copy(env, want)

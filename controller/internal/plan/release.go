@@ -39,7 +39,7 @@ func (p *Plan) sameRelease(v Configuration) bool {
 			return false
 		}
 	}
-	return true
+	return !hasAny(v.Environment, p.Want.Config.Spec.EnvironmentRemoved)
 }
 
 // onlyCodeDiffers reports whether version v differs from $LATEST in code alone, which is

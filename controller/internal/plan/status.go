@@ -20,6 +20,9 @@ const (
 	ConditionSealed = "Sealed"
 	// ConditionStalled is true if nothing is done until a person has acted.
 	ConditionStalled = "Stalled"
+	// ConditionLegacyFormat is true for a config whose bundle is of the format
+	// openssl-aes-256-ctr, and says why to leave that. Other configs do not have it.
+	ConditionLegacyFormat = "LegacyFormat"
 )
 
 // Reasons of conditions, beside those of a Problem.
@@ -33,6 +36,7 @@ const (
 	ReasonNoProblem   = "NoProblem"
 	ReasonInvalid     = "Invalid"  // what git says can't be applied
 	ReasonRetrying    = "Retrying" // an apply failed, and may succeed later
+	ReasonNoIntegrity = "NoIntegrity"
 )
 
 // Status is what is known of a config and its function at one moment. No status is
@@ -40,7 +44,7 @@ const (
 // written last is in git's history alone.
 type Status struct {
 	Revision   string             `json:"revision,omitempty"` // that was applied last
-	Conditions []metav1.Condition `json:"conditions"`         // Ready, Sealed, Drifted, Stalled
+	Conditions []metav1.Condition `json:"conditions"`         // Ready, Sealed, Drifted, Stalled; LegacyFormat if it is so
 	Function   *FunctionStatus    `json:"function,omitempty"` // nil if it was not observed, or has no such alias
 	DataKey    *DataKeyStatus     `json:"dataKey,omitempty"`  // nil if there is no bundle
 }
