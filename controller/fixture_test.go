@@ -92,7 +92,7 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 // reconciler returns one over functions.
 func (f *fixture) reconciler(functions *awslambda.Client) *controller.Reconciler {
 	return controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Layers: functions, Signing: functions, Keys: f.kms, Uploads: f.uploads,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Keys: f.kms, Uploads: f.uploads,
 		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 }

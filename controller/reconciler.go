@@ -57,6 +57,13 @@ type Releaser interface {
 	PointAlias(ctx context.Context, c plan.Configuration, name string, was *plan.Alias, version string) error
 }
 
+// Canary asks functions which bundle they open.
+type Canary interface {
+	// OpenedBundle returns the id of the bundle that a version of c opens. Nothing but the
+	// reader runs there. Its error is a plan.Problem if the version does not say one.
+	OpenedBundle(ctx context.Context, c plan.Configuration, version string) (bundleID string, err error)
+}
+
 // Downloader downloads packages.
 type Downloader interface {
 	// Package returns the package that c was observed with. Its error wraps
@@ -90,6 +97,7 @@ type Options struct {
 	Downloader Downloader
 	Writer     Writer
 	Releaser   Releaser
+	Canary     Canary
 	Layers     Layers
 	Signing    Signing
 	Keys       Keys
@@ -301,6 +309,9 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	if err != nil {
 		return Result{}, err
 	}
+	if err := r.canary(ctx, t, current, version); err != nil {
+		return Result{}, err
+	}
 	name := t.Config.Spec.Function.Alias
 	if err := r.o.Releaser.PointAlias(ctx, current, name, p.Observed.Alias, version); err != nil {
 		return Result{}, err
@@ -310,4 +321,24 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	live.Version = version
 	result.Version, result.after.Alias, result.after.Live = version, &plan.Alias{Name: name, Version: version}, &live
 	return result, nil
+}
+
+// canary refuses a version that opens another bundle than the one that was applied, where
+// the config asks for that.
+func (r *Reconciler) canary(ctx context.Context, t Target, c plan.Configuration, version string) error {
+	if !t.Config.Spec.Function.Canary {
+		return nil
+	}
+	opened, err := r.o.Canary.OpenedBundle(ctx, c, version)
+	if err != nil {
+		return err
+	}
+	if opened == (plan.Observed{Latest: c}).Marker().BundleID {
+		return nil
+	}
+	return plan.Problem{
+		Reason:  "CanaryFailed",
+		Message: fmt.Sprintf("version %s of %s opens another bundle than the one that was applied, so the alias was not moved to it", version, c.Name),
+		Fix:     "has its code a path of its own for the bundle? spec.bundle.path and SEALIFT_BUNDLE say where it is",
+	}
 }

@@ -146,6 +146,13 @@ type FunctionSpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*$`
 	Alias string `json:"alias,omitempty"`
+
+	// canary has an apply ask each new version which bundle it opens, and move the alias only
+	// to one that opens the bundle that was applied. The function's handler has to be wrapped
+	// by a reader, which answers without calling it; another handler would be called. It needs
+	// an alias, and the right to invoke the function.
+	// +optional
+	Canary bool `json:"canary,omitempty"`
 }
 
 // PackageSpec says where the function's code is.

@@ -121,6 +121,9 @@ func validateFunction(f FunctionSpec, at *field.Path) (errs field.ErrorList) {
 		errs = append(errs, invalid(at.Child("alias"),
 			"not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"))
 	}
+	if f.Canary && f.Alias == "" {
+		errs = append(errs, invalid(at.Child("canary"), "needs spec.function.alias, which it holds back"))
+	}
 	return errs
 }
 

@@ -45,6 +45,8 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "bad aliases", text: function("name: hello, alias: $LATEST"), want: []string{"m.yaml:5: spec.function.alias: not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"}},
 		{name: "alias of digits", text: function("name: hello, alias: \"7\""), want: []string{"m.yaml:5: spec.function.alias: not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"}},
 		{name: "alias with digits", text: function("name: hello, alias: 7-live"), want: nil},
+		{name: "canary without an alias", text: function("name: hello, canary: true"), want: []string{"m.yaml:5: spec.function.canary: needs spec.function.alias, which it holds back"}},
+		{name: "canary", text: function("name: hello, alias: live, canary: true"), want: nil},
 		{name: "no path", text: folder(""), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
 		{name: "no package", text: swap(t, "  package: {path: ../functions/hello}\n", ""), want: nil},
 		{name: "package without a value", text: swap(t, "package: {path: ../functions/hello}", "package:"), want: []string{"m.yaml:6: spec.package: no value; give it one, or remove the field"}},

@@ -20,10 +20,6 @@ import (
 // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 const maxPayload = 6 << 20
 
-// canaryEvent is answered by a handler that a reader wraps, without calling it; see
-// api/SPEC.md.
-const canaryEvent = `{"sealift.dev/canary":"1"}`
-
 // invokeFlags are those of invoke.
 type invokeFlags struct {
 	payload string
@@ -125,7 +121,7 @@ func (a *app) readPayload(ctx context.Context, f invokeFlags) ([]byte, error) {
 	payload := []byte(f.payload)
 	switch {
 	case f.canary:
-		return []byte(canaryEvent), nil
+		return []byte(awslambda.CanaryEvent), nil
 	case f.payload == "-":
 		var err error
 		payload, err = unlessDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.In, maxPayload+1)) })
@@ -166,16 +162,14 @@ func (a *app) invokeDeployed(ctx context.Context, name string, payload []byte, c
 
 // reportCanary says which bundle a function opens.
 func (a *app) reportCanary(answer awslambda.Answer, applied string) error {
-	var said map[string]struct{ Bid string }
-	err := json.Unmarshal(answer.Payload, &said)
-	bundle := said["sealift.dev/canary"].Bid
+	bundle, answered := answer.Canary()
 	switch {
-	case err != nil || bundle == "" || len(said) != 1:
+	case !answered:
 		return hint(errors.New("the function did not answer the canary: its handler is not wrapped by the reader"), "wrap the handler: see README, \"In the function\"")
 	case bundle != applied:
 		return hint(fmt.Errorf("the function opens the bundle %s, and %s was applied", printable(bundle), applied),
 			"has it a path of its own for the bundle? `sealift diff` says what is deployed")
 	}
-	_, err = fmt.Fprintf(a.Out, "version %s opens the bundle %s, as applied\n", answer.Version, bundle)
+	_, err := fmt.Fprintf(a.Out, "version %s opens the bundle %s, as applied\n", answer.Version, bundle)
 	return err
 }

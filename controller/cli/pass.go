@@ -47,7 +47,7 @@ func (p *pass) in(ctx context.Context, region string) (*controller.Reconciler, e
 		}
 		functions := awslambda.New(cfg, awslambda.Options{Unfenced: p.unfenced})
 		p.made[region] = controller.New(controller.Options{
-			Observer: functions, Downloader: functions, Writer: functions, Releaser: functions,
+			Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions,
 			Layers: functions, Signing: functions, Keys: awskms.New(cfg), Uploads: p.uploads,
 			Rand: p.app.rand, Now: p.app.now, Log: p.app.log,
 		})

@@ -59,6 +59,16 @@ func (s site) write(name, content string) {
 	}
 }
 
+// read returns the content of a file.
+func (s site) read(name string) string {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(data)
+}
+
 // settle makes keys and settings, and commits a config of the function hello with
 // one secret.
 func (s site) settle(initArgs ...string) {

@@ -185,12 +185,12 @@ func (t *trial) deliver(ctx context.Context, function *lambda.CreateFunctionInpu
 	}
 	config := *t.target.Config
 	config.Spec.Bundle.KMSKey = key.ARN
-	config.Spec.Function.Account, config.Spec.Function.Alias, config.Spec.Suspend = "", "", false
+	config.Spec.Function.Account, config.Spec.Function.Alias, config.Spec.Function.Canary, config.Spec.Suspend = "", "", false, false
 	target := t.target
 	target.Config, target.Revision = &config, strings.Repeat("0", 40)
 	functions := t.probe.functions
 	r := controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Layers: functions, Signing: functions,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions,
 		Keys: trialKeys{awskms.New(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
 	})
 	_, err = r.Apply(ctx, target, t.trusted)

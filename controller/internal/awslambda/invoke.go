@@ -3,12 +3,20 @@ package awslambda
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"sealift.dev/sealift/controller/internal/plan"
 )
+
+// CanaryEvent is answered by a handler that a reader wraps, without calling it; see
+// api/SPEC.md.
+const CanaryEvent = `{"sealift.dev/canary":"1"}`
 
 // Answer is what a function answered.
 type Answer struct {
@@ -36,4 +44,43 @@ func (c *Client) Invoke(ctx context.Context, function, qualifier string, payload
 		return Answer{}, fmt.Errorf("lambda Invoke of %s: the log in the answer is not base64", function)
 	}
 	return Answer{Version: aws.ToString(out.ExecutedVersion), Payload: out.Payload, Failed: aws.ToString(out.FunctionError), Log: log}, nil
+}
+
+// Canary returns the id of the bundle that the answer to CanaryEvent names, or false if
+// it is none.
+func (a Answer) Canary() (bundleID string, ok bool) {
+	var said map[string]struct{ Bid string }
+	if a.Failed != "" || json.Unmarshal(a.Payload, &said) != nil || len(said) != 1 {
+		return "", false
+	}
+	bundleID = said["sealift.dev/canary"].Bid
+	return bundleID, bundleID != ""
+}
+
+// readerCode is the code that a reader's errors begin with.
+var readerCode = regexp.MustCompile(`E_[A-Z_]{2,20}`)
+
+// OpenedBundle asks a version which bundle it opens. Nothing of the function's answer is in
+// its error but the code of a reader's own error: it may hold anything.
+func (c *Client) OpenedBundle(ctx context.Context, conf plan.Configuration, version string) (string, error) {
+	answer, err := c.Invoke(ctx, conf.Name, version, []byte(CanaryEvent))
+	if err != nil {
+		return "", err
+	}
+	if id, ok := answer.Canary(); ok {
+		return id, nil
+	}
+	problem := plan.Problem{
+		Reason:  "CanaryFailed",
+		Message: fmt.Sprintf("version %s of %s did not answer the canary, so the alias was not moved to it", version, conf.Name),
+		Fix:     "wrap the handler with the reader (README, \"In the function\"), or take spec.function.canary away",
+	}
+	if code := readerCode.Find(answer.Payload); answer.Failed != "" && code != nil {
+		problem.Message = fmt.Sprintf("version %s of %s does not open its bundle (%s), so the alias was not moved to it", version, conf.Name, code)
+		problem.Fix = "see the function's log: sealift invoke --log " + conf.Name + ":" + version
+	} else if answer.Failed != "" {
+		problem.Message = fmt.Sprintf("version %s of %s failed the canary, so the alias was not moved to it", version, conf.Name)
+		problem.Fix = "see the function's log: sealift invoke --log " + conf.Name + ":" + version
+	}
+	return "", problem
 }

@@ -20,6 +20,7 @@ type Config struct {
 	Region          string
 	Function        string // bare name
 	Alias           string // "" without one
+	Canary          bool   // new versions are asked which bundle they open
 	BundleKey       string // ARN
 	Layer           string // the layer that carries the bundle, "" for another delivery
 	LeavesCode      bool   // the function's code is somebody else's, and stays as it is

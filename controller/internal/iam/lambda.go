@@ -43,6 +43,9 @@ func (c Config) rights() []right {
 		return rights
 	}
 	rights = append(rights, right{"lambda:PublishVersion", function}, right{"lambda:GetFunction", versions})
+	if c.Canary {
+		rights = append(rights, right{"lambda:InvokeFunction", versions})
+	}
 	for _, action := range []string{"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias"} {
 		rights = append(rights, right{action, function}, right{action, versions})
 	}

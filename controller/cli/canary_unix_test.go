@@ -1,0 +1,84 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+)
+
+// wrapped is a handler that the reader wraps.
+const wrapped = `import sealift
+def greet(event, context):
+    return "called"
+handler = sealift.wrap(greet)
+`
+
+// The alias is moved to a version that opens the bundle, and to no other.
+func TestCanaryHoldsTheAlias(t *testing.T) {
+	need(t, "python", "python3")
+	if err := exec.Command("python3", "-c", "import botocore").Run(); err != nil {
+		if strings.Contains(os.Getenv("SEALIFT_TEST_REQUIRE"), "moto") { // which brings it
+			t.Fatal("botocore is required and is not here")
+		}
+		t.Skip("needs botocore for python3, which is not here")
+	}
+	s, server, api := runSite(t)
+	_, err := api.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("hello"), Runtime: types.RuntimePython312, Handler: aws.String("app.handler"), Role: aws.String("arn:aws:iam::000000000000:role/r"),
+		Code: &types.FunctionCode{ZipFile: zipOf(t, fstest.MapFS{"app.py": {Data: []byte("x")}})}, Timeout: aws.Int32(20),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write("functions/hello/app.py", wrapped)
+	s.settle()
+	s.run(0, "", "sealift vendor python functions/hello")
+	s.write("manifests/hello.yaml", strings.Replace(s.read("manifests/hello.yaml"), "    alias: live\n", "    alias: live\n    canary: true\n", 1))
+	commit := func(code string) {
+		s.write("functions/hello/app.py", code)
+		s.run(0, "", "git add functions manifests")
+		s.run(0, "", "git commit -qm", code[:10])
+	}
+	commit(wrapped)
+	if got := s.run(0, "", "sealift apply"); !strings.Contains(got, "done: alias live names version 1") {
+		t.Error(got)
+	}
+	var calls []string
+	for _, c := range server.Calls() {
+		if c.Service == "lambda" && (c.Operation == "Invoke" || c.Operation == "PublishVersion" || c.Operation == "CreateAlias") {
+			calls = append(calls, c.Operation)
+		}
+	}
+	if got := strings.Join(calls, " "); got != "PublishVersion Invoke CreateAlias" {
+		t.Error(got)
+	}
+	commit("def handler(event, context):\n    return 'called'\n")
+	got := s.run(2, "", "sealift apply")
+	want := "sealift: payments/hello: version 2 of hello did not answer the canary, so the alias was not moved to it (CanaryFailed)\nhint: wrap the handler with the reader"
+	if !strings.Contains(got, want) {
+		t.Errorf("got %s want %s", got, want)
+	}
+	commit(strings.Replace(wrapped, "import sealift\n", "import os, sealift\nos.environ['AWS_LAMBDA_FUNCTION_NAME'] = 'other'\n", 1))
+	got = s.run(2, "", "sealift apply")
+	if want := "sealift: payments/hello: version 3 of hello does not open its bundle (E_CONTEXT), so the alias was not moved to it (CanaryFailed)\n"; !strings.Contains(got, want) {
+		t.Errorf("got %s want %s", got, want)
+	}
+	if got := s.run(0, "", "sealift invoke hello:live"); got != "\"called\"\n" {
+		t.Error(got)
+	}
+	if got := s.run(0, "", "sealift status"); !strings.Contains(got, "payments/hello  False  us-east-2/hello  live   1 ") {
+		t.Error(got)
+	}
+	commit(wrapped + "# mended\n")
+	if got := s.run(0, "", "sealift apply"); !strings.Contains(got, "done: alias live names version 4") {
+		t.Error(got)
+	}
+}
