@@ -54,6 +54,7 @@ func (t Target) at(ctx context.Context, revision string) (*v1alpha1.SealedConfig
 	if settings, _, err := FindSettings(root, path.Dir(file.Path)); err == nil {
 		file.Config.Spec.Bundle.KMSKey = cmp.Or(file.Config.Spec.Bundle.KMSKey, settings.BundleKey)
 	}
+	startByWrapper(file.Config)
 	return file.Config, nil
 }
 

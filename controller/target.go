@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"reflect"
 	"strings"
@@ -76,10 +77,25 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	if key, err := arn.Parse(spec.Bundle.KMSKey); err == nil && key.Region != t.region {
 		return fmt.Errorf("spec.bundle.kmsKey: the key is in %s, and the function in %s; name a key of the function's region", key.Region, t.region)
 	}
+	startByWrapper(t.Config)
 	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {
 		return fmt.Errorf("spec.package.path: %s is outside the repository", spec.Package.Path)
 	}
 	return nil
+}
+
+// startByWrapper adds what starts a function by the exec wrapper to the variables of its
+// config, where it is owned as the others are.
+func startByWrapper(config *v1alpha1.SealedConfig) {
+	if config.Spec.Bundle.Wrapper == "" {
+		return
+	}
+	variables := maps.Clone(config.Spec.Environment)
+	if variables == nil {
+		variables = make(map[string]string, 1)
+	}
+	variables[plan.WrapperVariable] = plan.WrapperPath
+	config.Spec.Environment = variables
 }
 
 // noRegion says that a manifest names no region, and this machine has none either.

@@ -224,6 +224,14 @@ type BundleSpec struct {
 	// +kubebuilder:validation:Enum=jwe;openssl-aes-256-ctr
 	Format BundleFormat `json:"format,omitempty"`
 
+	// wrapper is the layer version (an ARN) of the exec wrapper, for functions whose code is
+	// not changed: it gives the secrets to the runtime's process environment, where all of
+	// that process can read them. "sealift wrapper build" makes the layer. Lambda runs no
+	// wrapper in provided runtimes and container images.
+	// +optional
+	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9_-]{1,140}:[0-9]+$`
+	Wrapper string `json:"wrapper,omitempty"`
+
 	// maxAge is the age at which the bundle is encrypted again under a fresh data key, as a
 	// number with a unit, such as 720h; at least 1h. Up to a tenth is taken off, always the
 	// same for one namespace and name, so that many configs are not due at one moment. Absent:

@@ -37,6 +37,9 @@ var (
 	// (https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html).
 	kmsAlias = regexp.MustCompile(`^(arn:aws[a-z-]{0,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:)?alias/[a-zA-Z0-9/_-]{1,250}$`)
 	kmsKeyID = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
+	// layerARN is that of a layer version
+	// (https://docs.aws.amazon.com/lambda/latest/api/API_Layer.html).
+	layerARN = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:lambda:[a-z0-9-]{1,32}:[0-9]{12}:layer:[a-zA-Z0-9_-]{1,140}:[1-9][0-9]{0,9}$`)
 	// windowsPath starts with a drive letter.
 	windowsPath = regexp.MustCompile(`^[A-Za-z]:`)
 )
@@ -196,6 +199,9 @@ func validateBundle(b BundleSpec, at *field.Path) (errs field.ErrorList) {
 	if !fs.ValidPath(b.Path) || b.Path == "." || strings.Contains(b.Path, `\`) || windowsPath.MatchString(b.Path) || !plainText(b.Path) {
 		errs = append(errs, invalid(at.Child("path"),
 			`want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`))
+	}
+	if b.Wrapper != "" && !layerARN.MatchString(b.Wrapper) {
+		errs = append(errs, invalid(at.Child("wrapper"), "not the ARN of a layer version (arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION)"))
 	}
 	if b.MaxAge != nil && b.MaxAge.Duration < minMaxAge {
 		errs = append(errs, invalid(at.Child("maxAge"), "want at least 1h: every renewal is a new version of the function"))

@@ -105,6 +105,8 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "bundle is a folder", text: valid + "  bundle: {path: .}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`}},
 		{name: "bundle with a backslash", text: valid + "  bundle: {path: 'a\\b'}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`}},
 		{name: "bundle with a control", text: valid + "  bundle: {path: \"a\\eb\"}\n", want: []string{`m.yaml:7: spec.bundle.path: want the path of a file in the package or layer: relative, with "/", without "." and ".." as parts`}},
+		{name: "wrapper", text: valid + "  bundle: {wrapper: \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-exec:3\"}\n", want: nil},
+		{name: "wrapper without a version", text: valid + "  bundle: {wrapper: \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-exec\"}\n", want: []string{"m.yaml:7: spec.bundle.wrapper: not the ARN of a layer version (arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION)"}},
 		{name: "young bundle", text: valid + "  bundle: {maxAge: 59m}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
 		{name: "negative age", text: valid + "  bundle: {maxAge: -1h}\n", want: []string{"m.yaml:7: spec.bundle.maxAge: want at least 1h: every renewal is a new version of the function"}},
 		{name: "bundle of an hour", text: valid + "  bundle: {maxAge: 1h}\n", want: nil},

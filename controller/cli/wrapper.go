@@ -87,7 +87,7 @@ func (a *app) buildWrapper(cmd *cobra.Command, arch, output string) error {
 	}
 	fmt.Fprintf(a.Out, "aws lambda publish-layer-version --layer-name sealift-exec-%s --compatible-architectures %s --zip-file fileb://%s\n",
 		arch, architecture, word(output))
-	fmt.Fprintf(a.Err, "next: publish %s with that, and give the function the layer and AWS_LAMBDA_EXEC_WRAPPER=/opt/%s\n", output, wrapperEntry)
+	fmt.Fprintf(a.Err, "next: publish %s with that, and name the LayerVersionArn that it prints in spec.bundle.wrapper\n", output)
 	return nil
 }
 

@@ -93,7 +93,7 @@ func TestWrapperBuild(t *testing.T) {
 			if diff := cmp.Diff(want, stdout); diff != "" {
 				t.Errorf("standard output (-want +got):\n%s", diff)
 			}
-			want = "next: publish " + file + " with that, and give the function the layer and AWS_LAMBDA_EXEC_WRAPPER=/opt/sealift/exec\n"
+			want = "next: publish " + file + " with that, and name the LayerVersionArn that it prints in spec.bundle.wrapper\n"
 			if diff := cmp.Diff(want, stderr); diff != "" {
 				t.Errorf("standard error (-want +got):\n%s", diff)
 			}

@@ -23,6 +23,7 @@ type Config struct {
 	Canary          bool   // new versions are asked which bundle they open
 	BundleKey       string // ARN
 	Layer           string // the layer that carries the bundle, "" for another delivery
+	Wrapper         string // ARN of the exec wrapper's layer version, or ""
 	LeavesCode      bool   // the function's code is somebody else's, and stays as it is
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.

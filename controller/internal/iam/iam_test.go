@@ -126,11 +126,13 @@ func TestOperator(t *testing.T) {
 // A bundle in a layer needs the layer and, where the code is somebody else's, not the code.
 func TestOperatorOfLayer(t *testing.T) {
 	c := config("payments", "hello", offline())
-	c.Layer, c.LeavesCode = "sealift-hello", true
+	c.Layer, c.LeavesCode, c.Canary = "sealift-hello", true, true
+	c.Wrapper = "arn:aws:lambda:us-east-2:999999999999:layer:sealift-exec:3"
 	text := string(iam.Operator([]iam.Config{c}).JSON())
 	for _, want := range []string{
 		"\"lambda:PublishLayerVersion\"\n      ],\n      \"Resource\": [\n        \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-hello\"",
-		"\"lambda:GetLayerVersion\"\n      ],\n      \"Resource\": [\n        \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-hello:*\"",
+		"\"lambda:GetLayerVersion\"\n      ],\n      \"Resource\": [\n        \"arn:aws:lambda:us-east-2:111122223333:layer:sealift-hello:*\",\n        \"arn:aws:lambda:us-east-2:999999999999:layer:sealift-exec:3\"",
+		"\"lambda:InvokeFunction\"",
 		"\"Sid\": \"Layers\"", "\"Sid\": \"LayerVersions\"",
 	} {
 		if !strings.Contains(text, want) {

@@ -21,6 +21,8 @@ const (
 	// of it: their numbers are not known ahead either.
 	layer
 	layerVersions
+	// wrapper is the ARN of the exec wrapper's layer version.
+	wrapper
 )
 
 // right is an action of Lambda on one kind of resource.
@@ -38,6 +40,9 @@ func (c Config) rights() []right {
 	if c.Layer != "" {
 		// Lambda asks for GetLayerVersion whoever gives a function a layer.
 		rights = append(rights, right{"lambda:PublishLayerVersion", layer}, right{"lambda:GetLayerVersion", layerVersions})
+	}
+	if c.Wrapper != "" {
+		rights = append(rights, right{"lambda:GetLayerVersion", wrapper})
 	}
 	if c.Alias == "" {
 		return rights
@@ -61,6 +66,8 @@ func (c Config) resource(on on) string {
 		return prefix + ":layer:" + c.Layer
 	case layerVersions:
 		return prefix + ":layer:" + c.Layer + ":*"
+	case wrapper:
+		return c.Wrapper
 	}
 	return prefix + ":function:" + c.Function
 }
@@ -82,7 +89,7 @@ func (p *Policy) functions(configs []Config) {
 	for _, set := range slices.SortedFunc(maps.Keys(resources), func(a, b string) int { return cmp.Compare(resources[a][0], resources[b][0]) }) {
 		sid := "Functions"
 		switch first := resources[set][0]; {
-		case strings.Contains(first, ":layer:") && strings.HasSuffix(first, ":*"):
+		case strings.Contains(set, "lambda:GetLayerVersion"):
 			sid = "LayerVersions"
 		case strings.Contains(first, ":layer:"):
 			sid = "Layers"

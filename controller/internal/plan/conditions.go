@@ -137,7 +137,7 @@ func (p Plan) drift() []string {
 		drift = append(drift, "code")
 	}
 	_, own := p.ownLayer(latest.Layers)
-	if m.Delivery == v1alpha1.DeliveryLayer && own != m.Place || m.Delivery != v1alpha1.DeliveryLayer && own != "" {
+	if m.Delivery == v1alpha1.DeliveryLayer && own != m.Place || m.Delivery != v1alpha1.DeliveryLayer && own != "" || p.wrapperLost() {
 		drift = append(drift, "layer")
 	}
 	if p.ownedDiffers(latest, m) || p.pointerDiffers(latest, m) {
@@ -169,7 +169,8 @@ func (p Plan) OnlyDrift() bool {
 	was, is := p.Want.Previous.Spec, p.Want.Config.Spec
 	deployed := p.Want.inPackage() && p.Want.patches() && p.Observed.Latest.CodeSHA256 != m.CodeSHA256
 	return !deployed && m.Source == p.Want.Source() && m.Code == p.Want.Code &&
-		maps.Equal(was.Environment, is.Environment) && slices.Equal(was.EnvironmentRemoved, is.EnvironmentRemoved) && was.Function.Alias == is.Function.Alias
+		maps.Equal(was.Environment, is.Environment) && slices.Equal(was.EnvironmentRemoved, is.EnvironmentRemoved) &&
+		was.Bundle.Wrapper == is.Bundle.Wrapper && was.Function.Alias == is.Function.Alias
 }
 
 // ownedDiffers reports whether an owned variable of c is gone, or has another value

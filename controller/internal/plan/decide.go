@@ -3,6 +3,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,7 +49,7 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 	} else {
 		p.bundleApart(marked, marker, last, now)
 	}
-	if err := p.layers(); err != nil {
+	if err := errors.Join(p.layers(), p.wrapper()); err != nil {
 		return Plan{}, err
 	}
 	p.code(marked, marker)
@@ -228,7 +229,7 @@ func (p *Plan) configuration(marked bool, m Marker) {
 	ownedDiffers := marked && !slices.Equal(m.Owned, slices.Sorted(maps.Keys(p.Want.Config.Spec.Environment)))
 	_, own := p.ownLayer(p.Observed.Latest.Layers)
 	strayLayer := own != "" && p.Want.Delivery() != v1alpha1.DeliveryLayer
-	p.Configure = p.BundleReason != "" || p.CodeReason != "" || strayLayer || p.Carried != nil || envDiffers || ownedDiffers || handedOver
+	p.Configure = p.BundleReason != "" || p.CodeReason != "" || strayLayer || p.wrapperDiffers(p.Observed.Latest) || p.Carried != nil || envDiffers || ownedDiffers || handedOver
 	switch {
 	case handedOver && p.BundleReason == "":
 		p.add(Change, KindMarker, "", "the package is no longer built: from now on the deployed one is patched")

@@ -83,8 +83,8 @@ func (p Plan) ownLayer(layers []Layer) (index int, version string) {
 	return -1, ""
 }
 
-// Layers returns the layers to be written over live (ARNs): sealift's of the version that
-// m has, in the place of an earlier one or behind the others; or none of sealift's where
+// Layers returns the layers to be written over live (ARNs): the exec wrapper's that the
+// config names, and sealift's of the version that m has, in the place of an earlier one or behind the others; or none of sealift's where
 // the bundle is elsewhere. The others and their order are kept.
 func (p Plan) Layers(live []Layer, m Marker) []string {
 	arns := make([]string, 0, len(live)+1)
@@ -102,7 +102,7 @@ func (p Plan) Layers(live []Layer, m Marker) []string {
 	default:
 		arns = append(arns, own)
 	}
-	return arns
+	return p.withWrapper(arns)
 }
 
 // layers lists what becomes of sealift's layer, and checks the limits.
@@ -114,32 +114,37 @@ func (p *Plan) layers() error {
 		if index >= 0 {
 			p.add(Remove, KindLayer, name, fmt.Sprintf("version %s is no longer used: the bundle is %s", version, p.where()))
 		}
-		return nil
+		return p.checkLayers()
 	case p.Carried != nil && index < 0:
 		p.add(Add, KindLayer, name, "version "+p.Carried.Place+", published by an apply that was cut off")
 	case p.Carried != nil:
 		p.add(Change, KindLayer, name, fmt.Sprintf("version %s → version %s, published by an apply that was cut off", version, p.Carried.Place))
 	case p.BundleReason == "":
-		return nil
+		return p.checkLayers()
 	case index < 0:
 		p.add(Add, KindLayer, name, "a new version")
 	default:
 		p.add(Change, KindLayer, name, fmt.Sprintf("version %s → a new version", version))
 	}
-	return p.checkLayers(index)
+	return p.checkLayers()
 }
 
 // checkLayers refuses what Lambda would refuse. Of other layers and of the deployed code
 // only the zipped size is known, which the unzipped one is not below but for a few bytes
 // of headers.
-func (p Plan) checkLayers(own int) error {
+func (p Plan) checkLayers() error {
 	latest := p.Observed.Latest
-	if own < 0 && len(latest.Layers) >= maxLayers {
+	own, _ := p.ownLayer(latest.Layers)
+	after := p.Layers(latest.Layers, Marker{Delivery: p.Want.Delivery(), Place: "1"})
+	if len(after) > maxLayers && len(after) > len(latest.Layers) {
 		return Problem{
 			Reason:  "TooManyLayers",
 			Message: fmt.Sprintf("%s has %d layers, and Lambda allows %d", p.Want.Consumer(), len(latest.Layers), maxLayers),
 			Fix:     "take one away, or set spec.bundle.delivery to package",
 		}
+	}
+	if own < 0 && p.Want.Delivery() != v1alpha1.DeliveryLayer {
+		return nil
 	}
 	total := latest.CodeSize
 	for i, layer := range latest.Layers {

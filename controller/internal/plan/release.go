@@ -31,7 +31,7 @@ func (p *Plan) sameRelease(v Configuration) bool {
 	latest := p.Observed.Latest
 	_, layer := p.ownLayer(latest.Layers)
 	_, released := p.ownLayer(v.Layers)
-	if v.CodeSHA256 != latest.CodeSHA256 || released != layer || v.Environment[BundleVariable] != latest.Environment[BundleVariable] || v.Environment[MarkerVariable] != latest.Environment[MarkerVariable] {
+	if p.wrapperDiffers(v) || v.CodeSHA256 != latest.CodeSHA256 || released != layer || v.Environment[BundleVariable] != latest.Environment[BundleVariable] || v.Environment[MarkerVariable] != latest.Environment[MarkerVariable] {
 		return false
 	}
 	for key, value := range p.Want.Config.Spec.Environment {
