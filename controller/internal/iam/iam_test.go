@@ -93,6 +93,7 @@ func TestOperator(t *testing.T) {
         "lambda:CreateAlias",
         "lambda:GetAlias",
         "lambda:GetFunction",
+        "lambda:GetFunctionCodeSigningConfig",
         "lambda:PublishVersion",
         "lambda:UpdateAlias",
         "lambda:UpdateFunctionCode",
@@ -164,7 +165,7 @@ func TestStatements(t *testing.T) {
 			seal("kms:GenerateDataKey", "Seal", equals("other", "hello-2")), seal("kms:GenerateDataKey", "Seal", equals("payments", "bye", "hello"))}},
 		{"unsealing is bound the same way", "operator, mixed", 1, 3, []iam.Statement{
 			seal("kms:Decrypt", "UnsealOnline", equals("other", "hello-2")), seal("kms:Decrypt", "UnsealOnline", equals("payments", "bye", "hello"))}},
-		{"without an alias no version is published", "operator, mixed", 7, 8, []iam.Statement{{Sid: "Functions", Actions: []string{"lambda:GetFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"},
+		{"without an alias no version is published", "operator, mixed", 7, 8, []iam.Statement{{Sid: "Functions", Actions: []string{"lambda:GetFunction", "lambda:GetFunctionCodeSigningConfig", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"},
 			Resources: []string{"arn:aws:lambda:us-east-2:111122223333:function:plain"}}}},
 		{"its own bundle alone", "function, china", 0, 1, []iam.Statement{{Sid: "OpenBundle", Actions: []string{"kms:Decrypt"},
 			Resources: []string{"arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-0000000000000000000000000000000a"},

@@ -37,6 +37,10 @@ func (c Config) rights() []right {
 	if !c.LeavesCode {
 		rights = append(rights, right{"lambda:UpdateFunctionCode", function})
 	}
+	if !c.LeavesCode || c.Layer != "" {
+		// Whether Lambda takes signed code alone is asked ahead of a write.
+		rights = append(rights, right{"lambda:GetFunctionCodeSigningConfig", function})
+	}
 	if c.Layer != "" {
 		// Lambda asks for GetLayerVersion whoever gives a function a layer.
 		rights = append(rights, right{"lambda:PublishLayerVersion", layer}, right{"lambda:GetLayerVersion", layerVersions})
