@@ -56,6 +56,7 @@ func Validate(c *SealedConfig) field.ErrorList {
 	return slices.Concat(
 		validateMeta(c),
 		validateFunction(c.Spec.Function, spec.Child("function")),
+		validateCanary(c.Spec, spec.Child("function", "canary")),
 		validatePackage(c.Spec.Package, spec.Child("package")),
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),
 		validateEnvironment(c.Spec, spec.Child("environment")),
@@ -124,10 +125,19 @@ func validateFunction(f FunctionSpec, at *field.Path) (errs field.ErrorList) {
 		errs = append(errs, invalid(at.Child("alias"),
 			"not an alias; want at most 128 letters, digits, '-' and '_', not digits alone and not $LATEST"))
 	}
-	if f.Canary && f.Alias == "" {
-		errs = append(errs, invalid(at.Child("canary"), "needs spec.function.alias, which it holds back"))
-	}
 	return errs
+}
+
+func validateCanary(s SealedConfigSpec, at *field.Path) field.ErrorList {
+	switch {
+	case !s.Function.Canary:
+		return nil
+	case s.Function.Alias == "":
+		return field.ErrorList{invalid(at, "needs spec.function.alias, which it holds back")}
+	case s.Bundle.Format == FormatOpenSSL, s.Bundle.Wrapper != "":
+		return field.ErrorList{invalid(at, "needs a handler that a reader wraps, and this bundle is not opened by a reader; remove it")}
+	}
+	return nil
 }
 
 func functionFault(f FunctionSpec) string {
@@ -213,6 +223,9 @@ func validateFormat(b BundleSpec, at *field.Path) (errs field.ErrorList) {
 	switch b.Format {
 	case FormatJWE:
 	case FormatOpenSSL:
+		if b.Wrapper != "" {
+			errs = append(errs, invalid(at.Child("wrapper"), "the exec wrapper does not open the format "+string(FormatOpenSSL)+"; remove one of the two"))
+		}
 		name := b.Path[strings.LastIndex(b.Path, "/")+1:]
 		if !strings.HasSuffix(name, OpenSSLSuffix) || name == OpenSSLSuffix || name == "config"+OpenSSLSuffix {
 			errs = append(errs, invalid(at.Child("path"), "want a file NAME"+OpenSSLSuffix+", other than config"+OpenSSLSuffix+", for the format "+string(FormatOpenSSL)))
