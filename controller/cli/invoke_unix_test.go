@@ -44,7 +44,12 @@ done
 func runSite(t *testing.T) (site, *localaws.Server, *lambda.Client) {
 	t.Helper()
 	need(t, "aws", "curl")
-	runtimes := runtime.New(runtime.Options{Dir: t.TempDir()})
+	return runSiteWith(t, runtime.Options{Dir: t.TempDir()})
+}
+
+func runSiteWith(t *testing.T, options runtime.Options) (site, *localaws.Server, *lambda.Client) {
+	t.Helper()
+	runtimes := runtime.New(options)
 	server, err := localaws.Open(localaws.Options{Settle: time.Millisecond, Invoker: runtimes})
 	if err != nil {
 		t.Fatal(err)
