@@ -81,4 +81,18 @@ func TestCanaryHoldsTheAlias(t *testing.T) {
 	if got := s.run(0, "", "sealift apply"); !strings.Contains(got, "done: alias live names version 4") {
 		t.Error(got)
 	}
+
+	// A function that says which bundle it opens needs no word of a person's that it does.
+	out, err := api.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("hello")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Environment.Variables["TOKEN"] = "plain"
+	_, err = api.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("hello"), Environment: &types.Environment{Variables: out.Environment.Variables}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.run(0, "", "sealift import -f manifests/hello.yaml --finish"); !strings.HasPrefix(got, "TOKEN is to be removed from us-east-2/hello: spec.environmentRemoved in manifests/hello.yaml\n") {
+		t.Error(got)
+	}
 }

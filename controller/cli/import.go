@@ -43,9 +43,6 @@ func (f importFlags) check(cmd *cobra.Command, names []string) error {
 		return usage(cmd, errors.New("-f FILE is missing: the manifest to import into"))
 	case given > 1:
 		return usage(cmd, errors.New("only one of --from-folder, --from-env, --from-json and --finish may be given"))
-	case f.finish && !f.confirmReader:
-		return hint(errors.New("--finish removes variables that the function may still read"),
-			"see that its code reads them from the bundle, on the deployed version; then add --confirm-reader")
 	case f.confirmReader && !f.finish:
 		return usage(cmd, errors.New("--confirm-reader goes with --finish"))
 	case !f.fromFunction() && len(names) > 0:
@@ -107,7 +104,7 @@ spec.package.exclude, where they lie in the package. They are left for you to de
 	cmd.Flags().StringVar(&f.fromJSON, "from-json", "", "`file` with many values: a JSON object of strings; - is standard input")
 	cmd.Flags().StringVar(&f.fromEnv, "from-env", "", "`file` with many values: lines NAME=VALUE; - is standard input")
 	cmd.Flags().BoolVar(&f.finish, "finish", false, "have variables removed from the function whose values are in its bundle")
-	cmd.Flags().BoolVar(&f.confirmReader, "confirm-reader", false, "with --finish: the deployed code was seen to read them from the bundle")
+	cmd.Flags().BoolVar(&f.confirmReader, "confirm-reader", false, "with --finish: the deployed code was seen to read them from the bundle; with spec.function.canary the function is asked instead")
 	cmd.Flags().BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators)")
 	completeManifest(cmd, "file")
 	f.manifest.register(cmd.Flags())

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,6 +76,10 @@ func (a *app) finishImport(ctx context.Context, f importFlags, names []string) e
 	if err := m.agree(f.manifest); err != nil {
 		return err
 	}
+	if !f.confirmReader && !m.says.Spec.Function.Canary {
+		return hint(errors.New("--finish removes variables that the function may still read"),
+			"see that its code reads them from the bundle, on the deployed version; then add --confirm-reader, or set spec.function.canary to have the function asked")
+	}
 	region, err := a.importRegion(m.manifest)
 	if err != nil {
 		return err
@@ -85,6 +90,11 @@ func (a *app) finishImport(ctx context.Context, f importFlags, names []string) e
 	}
 	if err := a.delivered(ctx, m, region, obs, at); err != nil {
 		return err
+	}
+	if !f.confirmReader {
+		if err := a.opens(ctx, m.says.Spec.Function.Alias, region, obs); err != nil {
+			return err
+		}
 	}
 	if names, err = m.removable(at, obs, names); err != nil {
 		return err
@@ -137,6 +147,20 @@ func (a *app) delivered(ctx context.Context, m editable, region string, obs plan
 			"commit, `sealift apply`, see that the function reads its bundle, and then try again")
 	}
 	return nil
+}
+
+// opens returns an error if the version that the alias names does not open the bundle that
+// was applied.
+func (a *app) opens(ctx context.Context, alias, region string, obs plan.Observed) error {
+	cfg, err := a.awsConfig(ctx, region)
+	if err != nil {
+		return err
+	}
+	opened, err := awslambda.New(cfg, awslambda.Options{Unfenced: true}).OpenedBundle(ctx, obs.Latest, alias)
+	if err == nil && opened != obs.Marker().BundleID {
+		err = fmt.Errorf("%s opens another bundle than the one that was applied", alias)
+	}
+	return err
 }
 
 // removable returns those of the names, or else of all sealed ones, that are variables of
