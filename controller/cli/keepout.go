@@ -60,6 +60,9 @@ func (m *manifest) inPackage(file string) string {
 		return ""
 	}
 	folder := filepath.Join(filepath.Dir(m.file), filepath.FromSlash(m.config.Spec.Package.Path))
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		folder = real // its own name may be a link, as that of the current folder
+	}
 	relative, err := filepath.Rel(resolved(folder), resolved(file))
 	if err != nil || !filepath.IsLocal(relative) {
 		return ""
@@ -98,6 +101,9 @@ func ignoreListFor(opened map[string]*ignoreList, file string) (*ignoreList, err
 	}
 	if _, err := os.Lstat(filepath.Join(tree.top, ".git")); err != nil {
 		return nil, nil
+	}
+	if strings.ContainsAny(filepath.Base(file), "\r\n") { // it would be lines of their own
+		return nil, hint(fmt.Errorf("%s: a line break in the name, which %s can't hold", printable(file), ignoreFile), "rename or delete the file")
 	}
 	name := filepath.Join(dir, ignoreFile)
 	if opened[name] != nil {

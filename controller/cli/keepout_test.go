@@ -48,6 +48,59 @@ func TestKeepOutIsUndone(t *testing.T) {
 	}
 }
 
+// TestKeepOutInALinkedFolder names the work tree by a symbolic link to it, as a shell's
+// current folder does.
+func TestKeepOutInALinkedFolder(t *testing.T) {
+	dir := t.TempDir()
+	const manifest = "apiVersion: sealift.dev/v1alpha1\nkind: SealedConfig\nmetadata: {name: hello}\nspec:\n  function: {name: hello}\n  package: {path: .}\n"
+	files := map[string]string{"hello.yaml": manifest, ".env": "A=b"}
+	if err := os.MkdirAll(filepath.Join(dir, "real", ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, "real", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("real", link); err != nil {
+		t.Skip(err)
+	}
+	if _, err := cli.KeepOut(filepath.Join(link, "hello.yaml"), []byte(manifest), filepath.Join(link, ".env")); err != nil {
+		t.Fatal(err)
+	}
+	files[".gitignore"] = "/.env\n"
+	files["hello.yaml"] = strings.Replace(manifest, "{path: .}", `{path: ., exclude: ["/.env"]}`, 1)
+	if diff := cmp.Diff(files, readAll(t, filepath.Join(dir, "real"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestKeepOutRefusesLineBreaks has a file whose name would be lines of a .gitignore, the
+// second of which has git take up what it ignored.
+func TestKeepOutRefusesLineBreaks(t *testing.T) {
+	dir := t.TempDir()
+	const manifest = "apiVersion: sealift.dev/v1alpha1\nkind: SealedConfig\nmetadata: {name: hello}\nspec:\n  function: {name: hello}\n"
+	files := map[string]string{"hello.yaml": manifest, ".gitignore": ".env\n"}
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a\n!.env\nb.plain", "a\r"} {
+		_, err := cli.KeepOut(filepath.Join(dir, "hello.yaml"), []byte(manifest), filepath.Join(dir, name))
+		if err == nil || !strings.HasSuffix(err.Error(), ": a line break in the name, which .gitignore can't hold") {
+			t.Errorf("%q: error %v", name, err)
+		}
+		if diff := cmp.Diff(files, readAll(t, dir)); diff != "" {
+			t.Errorf("%q: %s", name, diff)
+		}
+	}
+}
+
 // readAll returns the files below dir, by name.
 func readAll(t *testing.T, dir string) map[string]string {
 	t.Helper()
