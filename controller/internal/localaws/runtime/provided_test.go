@@ -171,7 +171,9 @@ func TestEnvironment(t *testing.T) {
 	r, fn := start(t, runtime.Options{}), goFunction(t)
 	fn.Handler, fn.Endpoint, fn.MemoryMB = "main", "http://127.0.0.1:4600", 512
 	fn.Version, fn.ARN = "7", fn.ARN+":live"
-	fn.Environment = map[string]string{"LOG_LEVEL": "debug", "TZ": "Europe/Berlin", "AWS_ENDPOINT_URL": "https://kms.us-east-2.amazonaws.com"}
+	fn.Environment = map[string]string{"LOG_LEVEL": "debug", "TZ": "Europe/Berlin", "AWS_ENDPOINT_URL": "https://kms.us-east-2.amazonaws.com",
+		"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.us-east-2.amazonaws.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+		"AWS_PROFILE": "production", "AWS_DEFAULT_PROFILE": "production", "AWS_CONFIG_FILE": "/home/me/.aws/config"}
 	got := answer(t, invoke(t, r, fn, `{"do":"environment"}`))
 	folder := filepath.Dir(got.Folder)
 	if filepath.Base(got.Folder) != "task" {
@@ -195,6 +197,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	want := []string{
 		"AWS_ACCESS_KEY_ID=ASIALOCALAWSFUNCTION",
+		"AWS_CONFIG_FILE=" + os.DevNull,
 		"AWS_DEFAULT_REGION=us-east-2",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:4600",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
@@ -207,6 +210,7 @@ func TestEnvironment(t *testing.T) {
 		"AWS_REGION=us-east-2",
 		"AWS_SECRET_ACCESS_KEY=local-aws-throwaway",
 		"AWS_SESSION_TOKEN=local-aws-throwaway",
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 		"LAMBDA_RUNTIME_DIR=X/runtime",
 		"LAMBDA_TASK_ROOT=X/task",
 		"LANG=en_US.UTF-8",

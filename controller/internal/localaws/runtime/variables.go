@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,9 @@ func (e *environment) variables(runtimeAPI string) ([]string, error) {
 	}
 	e.addLayerPaths(all)
 	for name, value := range e.function.Environment {
-		all[name] = e.inLayers(value)
+		if e.function.Endpoint == "" || !leadsToAWS(name) {
+			all[name] = e.inLayers(value)
+		}
 	}
 	maps.Copy(all, e.reserved(runtimeAPI, stream))
 	list := make([]string, 0, len(all))
@@ -54,6 +57,16 @@ func (e *environment) inLayers(value string) string {
 	return value
 }
 
+// leadsToAWS reports whether a variable of a function has its SDK pass over AWS_ENDPOINT_URL, or over the credentials that
+// open nothing (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html): a profile is one of the user's.
+func leadsToAWS(name string) bool {
+	switch name {
+	case "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS":
+		return true
+	}
+	return strings.HasPrefix(name, "AWS_ENDPOINT_URL_")
+}
+
 // reserved holds the variables that a function's configuration does not change. The credentials open nothing; the
 // endpoint is among them so that no function that runs here calls AWS.
 func (e *environment) reserved(runtimeAPI, logStream string) map[string]string {
@@ -80,6 +93,8 @@ func (e *environment) reserved(runtimeAPI, logStream string) map[string]string {
 	}
 	if fn.Endpoint != "" {
 		fixed["AWS_ENDPOINT_URL"] = fn.Endpoint
+		// Lambda has none of these files, and those in the user's home hold real credentials.
+		fixed["AWS_CONFIG_FILE"], fixed["AWS_SHARED_CREDENTIALS_FILE"] = os.DevNull, os.DevNull
 	}
 	return fixed
 }
