@@ -148,7 +148,7 @@ func TestInvokeLocal(t *testing.T) {
 	err := func() error {
 		_, err := api.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 			FunctionName: aws.String("hello"), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Role: aws.String("arn:aws:iam::000000000000:role/r"),
-			Code: &types.FunctionCode{ZipFile: zipOf(t, fstest.MapFS{"bootstrap": {Data: []byte(echo), Mode: 0o755}})}, Environment: &types.Environment{Variables: map[string]string{"FOREIGN": "kept", "LOG_LEVEL": "deployed"}},
+			Code: &types.FunctionCode{ZipFile: zipOf(t, fstest.MapFS{"bootstrap": {Data: []byte(echo), Mode: 0o755}})}, Environment: &types.Environment{Variables: map[string]string{"FOREIGN": "kept", "LOG_LEVEL": "deployed", "TOKEN": "site-canary-old"}},
 		})
 		return err
 	}()
@@ -176,6 +176,10 @@ func TestInvokeLocal(t *testing.T) {
 	}
 	if got := s.run(0, "", "sealift invoke --local hello --runtime provided.al2023 --handler bootstrap"); !strings.Contains(got, `"level":"tried","foreign":""`) {
 		t.Error(got)
+	}
+	s.write("manifests/hello.yaml", string(text)+"  environmentRemoved: [TOKEN]\n")
+	if got := s.run(0, "", "sealift invoke --local hello"); !strings.Contains(got, `"bundle":"eyJhbGci","level":"deployed","foreign":"kept"`) {
+		t.Errorf("a variable that is to be removed: %s", got)
 	}
 	s.write("manifests/hello.yaml", string(regexp.MustCompile(`(?m)^  package:.*\n(    .*\n)*`).ReplaceAll(text, nil)))
 	if got := s.run(0, "", "sealift invoke --local hello"); !strings.Contains(got, `"bundle":"eyJhbGci","level":"deployed","foreign":"kept"`) {

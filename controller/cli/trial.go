@@ -152,10 +152,11 @@ func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (
 	}
 	input.Code = &types.FunctionCode{ZipFile: code}
 	maps.Copy(input.Environment.Variables, conf.Environment)
-	// What sealift owns of them is written anew.
+	// What sealift owns of them is written anew, and what it is to remove is not there:
+	// whether that may be removed on AWS yet is not what is tried.
 	maps.DeleteFunc(input.Environment.Variables, func(key, _ string) bool {
 		_, owned := spec.Environment[key]
-		return owned || strings.HasPrefix(key, "SEALIFT_")
+		return owned || slices.Contains(spec.EnvironmentRemoved, key) || strings.HasPrefix(key, "SEALIFT_")
 	})
 	return input, err
 }
