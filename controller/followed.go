@@ -20,6 +20,7 @@ import (
 type followed struct {
 	target Target // the last good one
 	status ConfigStatus
+	begun  bool   // whether the last pass that wrote failed
 	fault  error  // why the manifest at the branch's head can't be used, or nil
 	logged string // what was logged last of its state
 	ill    bool   // whether that was something wrong
@@ -129,6 +130,14 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 	return changed
 }
 
+// begun reports whether a config's last pass that wrote failed.
+func (o *Operator) begun(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f, found := o.configs[key]
+	return found && f.begun
+}
+
 // takeFaults replaces the faults, logs those that are new, and returns all by file. o.mu
 // is held.
 func (o *Operator) takeFaults(ctx context.Context, now []Fault) map[string]error {
@@ -159,6 +168,9 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	f, found := o.configs[t.Key()]
 	if !found {
 		return // its manifest is gone by now
+	}
+	if err == nil || !result.Plan.InSync() { // one that could not look changes nothing about it
+		f.begun = err != nil
 	}
 	planned := result.Plan
 	if err == nil && !result.Held {

@@ -207,7 +207,7 @@ func (o *Operator) reconcile(ctx context.Context, t Target) (_ Result, err error
 	if err != nil {
 		return Result{}, err
 	}
-	return r.Reconcile(ctx, t, o.o.SealingKeys)
+	return r.Reconcile(ctx, t, o.o.SealingKeys, o.begun(t.Key()))
 }
 
 // look reads the branch, and returns the keys of the configs that git says something new

@@ -241,9 +241,11 @@ func (r *Reconciler) Apply(ctx context.Context, t Target, sealingKeys []string) 
 }
 
 // Reconcile is Apply, but leaves drift as it is where the config wants it reported
-// only, and its errors do not name the config.
-func (r *Reconciler) Reconcile(ctx context.Context, t Target, sealingKeys []string) (Result, error) {
-	return r.apply(ctx, t, sealingKeys, how{holdDrift: t.Config.Spec.DriftPolicy == v1alpha1.DriftReport})
+// only, and its errors do not name the config. begun says that an earlier one began to
+// write and failed: what it left looks as if somebody had moved the alias back, and is
+// brought to its end.
+func (r *Reconciler) Reconcile(ctx context.Context, t Target, sealingKeys []string, begun bool) (Result, error) {
+	return r.apply(ctx, t, sealingKeys, how{holdDrift: t.Config.Spec.DriftPolicy == v1alpha1.DriftReport && !begun})
 }
 
 // how says in which way an apply is not the usual one.
@@ -262,7 +264,7 @@ func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, 
 			return Result{Plan: p}, err
 		case p.InSync():
 			return Result{Plan: p}, nil
-		case how.holdDrift && p.OnlyDrift():
+		case how.holdDrift && attempt == 1 && p.OnlyDrift(): // later on it may be what the first attempt wrote
 			return Result{Plan: p, Held: true}, nil
 		}
 		applied := p.Observed.Marker().Revision
