@@ -297,6 +297,12 @@ func TestDecideRefusesApart(t *testing.T) {
 			err:  "us-east-2/hello is a container image, whose code is not built from spec.package (ContainerImage)", hint: "remove spec.package",
 		},
 		{
+			name: "image and a wrapper", delivery: v1alpha1.DeliveryEnvironment, observed: image,
+			edit: func(c *v1alpha1.SealedConfig) { c.Spec.Package, c.Spec.Bundle.Wrapper = nil, exec1 },
+			err:  "us-east-2/hello is a container image, which takes no layers (ContainerImage)",
+			hint: "have its code open the bundle with the reader, and take spec.bundle.wrapper away",
+		},
+		{
 			name: "Lambda@Edge", delivery: v1alpha1.DeliveryLayer, observed: func(o *plan.Observed) { o.Latest.MasterARN = "arn:aws:lambda:us-east-1:1:function:hello" },
 			err:  "us-east-2/hello is a replica of Lambda@Edge, which has neither environment nor layers and can't be changed (EdgeFunction)",
 			hint: "deliver to a function that CloudFront does not run",

@@ -63,6 +63,13 @@ func (p Plan) wrapperLost() bool {
 // Lambda runs none.
 func (p *Plan) wrapper() error {
 	latest, want := p.Observed.Latest, p.Want.Config.Spec.Bundle.Wrapper
+	if want != "" && latest.PackageType == packageTypeImage {
+		return Problem{
+			Reason:  "ContainerImage",
+			Message: fmt.Sprintf("%s is a container image, which takes no layers", p.Want.Consumer()),
+			Fix:     "have its code open the bundle with the reader, and take spec.bundle.wrapper away",
+		}
+	}
 	if want != "" && strings.HasPrefix(latest.Runtime, "provided") {
 		return Problem{
 			Reason:  "WrapperNotRun",
