@@ -195,6 +195,48 @@ func TestInvokeLocal(t *testing.T) {
 	}
 }
 
+// A variable that the work tree takes away is not there in the trial, in which there was no
+// step before; nor is one that an earlier revision set and the work tree does not name.
+func TestInvokeLocalWithoutVariables(t *testing.T) {
+	s, _, api := runSite(t)
+	if err := create(api, "hello", map[string]string{"FOREIGN": "kept", "TOKEN": "plain"}); err != nil {
+		t.Fatal(err)
+	}
+	s.settle()
+	s.write("functions/hello/bootstrap", strings.ReplaceAll(echo, `\"foreign\":\"$FOREIGN\"`, `\"foreign\":\"$FOREIGN\",\"token\":\"$TOKEN\"`))
+	plain := s.read("manifests/hello.yaml")
+	s.write("manifests/hello.yaml", plain+"  environment: {LOG_LEVEL: applied}\n")
+	s.run(0, "", "git commit -qam applied")
+	s.run(0, "", "sealift apply")
+	s.write("manifests/hello.yaml", plain+"  environmentRemoved: [TOKEN]\n")
+	for range 2 { // as it is to be, and when it is
+		got := s.run(0, "", "sealift invoke --local hello")
+		if want := `"level":"","foreign":"kept","token":""}` + "\n"; !strings.HasSuffix(got, want) {
+			t.Errorf("got %s want %s", got, want)
+		}
+		s.run(0, "", "git commit -qam removed --allow-empty")
+		s.run(0, "", "sealift apply")
+	}
+}
+
+// Layers of AWS are not on local AWS, and without its wrapper the function is another one.
+func TestInvokeLocalWithWrapper(t *testing.T) {
+	s, server, api := runSite(t)
+	if err := create(api, "hello", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.settle()
+	s.write("manifests/hello.yaml", s.read("manifests/hello.yaml")+"  bundle: {wrapper: 'arn:aws:lambda:us-east-2:000000000000:layer:sealift-exec:1'}\n")
+	before := len(server.Calls())
+	got := s.run(2, "", "sealift invoke --local hello --runtime python3.12 --handler app.handler")
+	if want := "sealift: hello starts by the exec wrapper of spec.bundle.wrapper, a layer that is not here\nhint: publish the wrapper's layer on `sealift local-aws`"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s", got)
+	}
+	if n := len(server.Calls()) - before; n != 0 {
+		t.Errorf("%d calls to AWS", n)
+	}
+}
+
 func zipOf(t *testing.T, files fstest.MapFS) []byte {
 	t.Helper()
 	var b bytes.Buffer

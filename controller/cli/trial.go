@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
@@ -68,6 +69,10 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 	t := trial{app: a}
 	if t.target, err = a.targetNamed(ctx, s, name); err != nil {
 		return awslambda.Answer{}, "", err
+	}
+	if t.target.Config.Spec.Bundle.Wrapper != "" {
+		return awslambda.Answer{}, "", hint(fmt.Errorf("%s starts by the exec wrapper of spec.bundle.wrapper, a layer that is not here", name),
+			"publish the wrapper's layer on `sealift local-aws`, name it in the manifest, apply there, and call the function with `sealift invoke`")
 	}
 	if t.trusted = f.sealingKeys; len(t.trusted) == 0 {
 		root, err := s.commit.Sub(ctx, ".")
@@ -152,13 +157,18 @@ func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (
 	}
 	input.Code = &types.FunctionCode{ZipFile: code}
 	maps.Copy(input.Environment.Variables, conf.Environment)
-	// What sealift owns of them is written anew, and what it is to remove is not there:
-	// whether that may be removed on AWS yet is not what is tried.
-	maps.DeleteFunc(input.Environment.Variables, func(key, _ string) bool {
-		_, owned := spec.Environment[key]
-		return owned || slices.Contains(spec.EnvironmentRemoved, key) || strings.HasPrefix(key, "SEALIFT_")
-	})
+	forget(input.Environment.Variables, spec)
 	return input, err
+}
+
+// forget takes the variables away that sealift set, which are written anew, and those that
+// the config removes: the trial starts where no step that could do so was before.
+func forget(variables map[string]string, spec v1alpha1.SealedConfigSpec) {
+	applied, _ := plan.ParseMarker(variables[plan.MarkerVariable]) // none owns none
+	maps.DeleteFunc(variables, func(key, _ string) bool {
+		_, owned := spec.Environment[key]
+		return owned || slices.Contains(applied.Owned, key) || slices.Contains(spec.EnvironmentRemoved, key) || strings.HasPrefix(key, "SEALIFT_")
+	})
 }
 
 // placeholder is a package that is replaced.
