@@ -3,7 +3,6 @@
 package cli_test
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -25,7 +24,7 @@ handler = sealift.wrap(greet)
 func TestCanaryHoldsTheAlias(t *testing.T) {
 	need(t, "python", "python3")
 	if err := exec.Command("python3", "-c", "import botocore").Run(); err != nil {
-		if strings.Contains(os.Getenv("SEALIFT_TEST_REQUIRE"), "moto") { // which brings it
+		if required("python") {
 			t.Fatal("botocore is required and is not here")
 		}
 		t.Skip("needs botocore for python3, which is not here")

@@ -246,3 +246,27 @@ func zipOf(t *testing.T, files fstest.MapFS) []byte {
 	}
 	return b.Bytes()
 }
+
+// intruder answers the HTTP status that a call of its local AWS gets without its session
+// token, and with it.
+const intruder = `#!/bin/sh
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+signed="Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-2/lambda/aws4_request, SignedHeaders=host, Signature=0000000000000000000000000000000000000000000000000000000000000000"
+status() { curl -sS -o /dev/null -w '%{http_code}' -H "$signed" "$@" "$AWS_ENDPOINT_URL/2015-03-31/functions/hello"; }
+while :; do
+  curl -sS -o /dev/null -D "$TMPDIR/headers" "$api/next" || exit 1
+  id=$(tr -d '\r' <"$TMPDIR/headers" | sed -n 's/^[Ll]ambda-[Rr]untime-[Aa]ws-[Rr]equest-[Ii]d: //p')
+  curl -sS -o /dev/null -d "\"$(status) $(status -H "X-Amz-Security-Token: $AWS_SESSION_TOKEN")\"" "$api/$id/response"
+done
+`
+
+// Another user of the machine reaches the address of a trial's local AWS, whose KMS opens
+// the bundle, and gets no answer.
+func TestInvokeLocalAnswersNobodyElse(t *testing.T) {
+	s, _, _ := runSite(t)
+	s.settle()
+	s.write("functions/hello/bootstrap", intruder)
+	if got := s.run(0, "", "sealift invoke --local hello --runtime provided.al2023 --handler bootstrap"); !strings.HasSuffix(got, "\"403 200\"\n") {
+		t.Error(got)
+	}
+}

@@ -40,7 +40,7 @@ func (a *app) localAWS(ctx context.Context, listen, data string) error {
 	if err := checkLoopback("--listen", listen); err != nil {
 		return err
 	}
-	server, err := a.startLocalAWS(ctx, listen, data)
+	server, err := a.startLocalAWS(ctx, listen, data, "")
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,15 @@ func checkLoopback(flag, addr string) error {
 	return nil
 }
 
-// startLocalAWS listens on an address that checkLoopback lets pass. Stop it.
-func (a *app) startLocalAWS(ctx context.Context, listen, data string) (*localServer, error) {
+// startLocalAWS listens on an address that checkLoopback lets pass, and answers whoever
+// has the session token, or anybody for "". Stop it.
+func (a *app) startLocalAWS(ctx context.Context, listen, data, token string) (*localServer, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &localServer{url: "http://" + listener.Addr().String(), failed: make(chan error, 1)}
-	if err := s.open(ctx, a, data); err != nil {
+	if err := s.open(ctx, a, data, token); err != nil {
 		_ = listener.Close()
 		return nil, err
 	}
@@ -94,14 +95,14 @@ func (a *app) startLocalAWS(ctx context.Context, listen, data string) (*localSer
 }
 
 // open prepares the state and the folder in which functions are unpacked.
-func (s *localServer) open(ctx context.Context, a *app, data string) error {
+func (s *localServer) open(ctx context.Context, a *app, data, token string) error {
 	var err error
 	if s.scratch, err = os.MkdirTemp("", "sealift-functions-"); err != nil {
 		return err
 	}
 	s.nodeModules = a.nodeModules(ctx)
-	s.runtimes = runtime.New(runtime.Options{Dir: s.scratch, NodeModules: s.nodeModules, Logger: a.log})
-	s.aws, err = localaws.Open(localaws.Options{Dir: data, Now: a.now, Rand: a.rand, Settle: settle, Logger: a.log, Invoker: s.runtimes})
+	s.runtimes = runtime.New(runtime.Options{Dir: s.scratch, NodeModules: s.nodeModules, SessionToken: token, Logger: a.log})
+	s.aws, err = localaws.Open(localaws.Options{Dir: data, SessionToken: token, Now: a.now, Rand: a.rand, Settle: settle, Logger: a.log, Invoker: s.runtimes})
 	if err != nil {
 		return errors.Join(err, s.runtimes.Close(), os.RemoveAll(s.scratch))
 	}

@@ -16,10 +16,14 @@ func need(t *testing.T, tool, program string) {
 	if _, err := exec.LookPath(program); err == nil {
 		return
 	}
-	if slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), tool) {
+	if required(tool) {
 		t.Fatalf("%s is required and is not here", program)
 	}
 	t.Skipf("needs %s, which is not here", program)
+}
+
+func required(tool string) bool {
+	return slices.Contains(strings.Split(os.Getenv("SEALIFT_TEST_REQUIRE"), ","), tool)
 }
 
 // shell returns the sh blocks of a section of the README.

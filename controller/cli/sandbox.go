@@ -33,7 +33,7 @@ func (a *app) openSandbox(ctx context.Context, dir, listen, who string) (*sandbo
 	if err != nil {
 		return nil, err
 	}
-	server, err := a.startLocalAWS(ctx, listen, filepath.Join(dir, "aws"))
+	server, err := a.startLocalAWS(ctx, listen, filepath.Join(dir, "aws"), "")
 	if err != nil {
 		return nil, err
 	}

@@ -4,14 +4,17 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/spf13/pflag"
@@ -89,12 +92,18 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 	if err != nil {
 		return awslambda.Answer{}, "", err
 	}
-	if t.server, err = a.startLocalAWS(ctx, "127.0.0.1:0", ""); err != nil {
+	// What this local AWS holds are the values of the config: it answers this process and
+	// the function, and no other user of this machine.
+	token, err := a.sessionToken()
+	if err != nil {
+		return awslambda.Answer{}, "", err
+	}
+	if t.server, err = a.startLocalAWS(ctx, "127.0.0.1:0", "", token); err != nil {
 		return awslambda.Answer{}, "", err
 	}
 	defer func() { err = errors.Join(err, t.server.stop()) }()
 	cfg := localConfig(t.server.url)
-	cfg.Region = t.target.Region()
+	cfg.Region, cfg.Credentials = t.target.Region(), credentials.NewStaticCredentialsProvider("local", "local", token)
 	t.probe = newProbe(cfg)
 	if err := t.deliver(ctx, function); err != nil {
 		return awslambda.Answer{}, "", err
@@ -109,6 +118,15 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 	}
 	answer, err := t.probe.functions.Invoke(ctx, name, "", payload)
 	return answer, marker.BundleID, err
+}
+
+// sessionToken returns a token of 128 random bits.
+func (a *app) sessionToken() (string, error) {
+	var random [16]byte
+	if _, err := io.ReadFull(a.rand, random[:]); err != nil {
+		return "", fmt.Errorf("draw a session token: %w", err)
+	}
+	return hex.EncodeToString(random[:]), nil
 }
 
 // targetNamed returns the config of a function.

@@ -10,6 +10,7 @@ package localaws
 
 import (
 	"cmp"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,9 @@ type Options struct {
 	Dir string
 	// Account is the twelve-digit account that answers; "" is DefaultAccount.
 	Account string
+	// SessionToken, if it is not "", has to come with every AWS call, as credentials of a session have it: other users of
+	// this machine, who can reach its loopback addresses, get no answer.
+	SessionToken string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Rand is the source of identifiers, symmetric keys and data keys; nil is crypto/rand.
@@ -57,6 +61,7 @@ type Options struct {
 // Server answers requests as AWS does. It is safe for concurrent use.
 type Server struct {
 	account string
+	token   string
 	random  io.Reader
 	logger  *slog.Logger
 	folder  *state.Folder
@@ -83,7 +88,7 @@ func Open(options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open local AWS: %w", err)
 	}
-	server := &Server{account: options.Account, random: wire.Random(options.Rand), logger: options.Logger, folder: folder}
+	server := &Server{account: options.Account, token: options.SessionToken, random: wire.Random(options.Rand), logger: options.Logger, folder: folder}
 	if err := server.open(options); err != nil {
 		return nil, fmt.Errorf("open local AWS: %w", errors.Join(err, folder.Close()))
 	}
@@ -124,6 +129,9 @@ func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Amzn-Requestid", id)
 	signed, refusal := parseAuthorization(r.Header.Get("Authorization"))
+	if given := r.Header.Get("X-Amz-Security-Token"); refusal == nil && s.token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(s.token)) != 1 {
+		refusal = wire.Errorf(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	}
 	caller := wire.Caller{Region: signed.region, Account: s.account, RequestID: id, Endpoint: endpoint(r)}
 	call := Call{Service: cmp.Or(signed.service, guessService(r)), Region: signed.region}
 	call.record(s.answer(w, r, call.Service, caller, refusal))

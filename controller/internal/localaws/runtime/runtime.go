@@ -66,6 +66,7 @@ type Options struct {
 	NodeModules     string           // a folder called node_modules that holds @aws-sdk; "" gives functions no SDK
 	Node            string           // the Node.js program; "" is the node on PATH
 	Python          string           // the Python program; "" is the python3 on PATH
+	SessionToken    string           // that functions call AWS with; "" is one that opens nothing
 	InitLimit       time.Duration    // from the start of a process until it asks for work; zero is Lambda's 10 s
 	MaxEnvironments int              // processes alive at once, over all functions; zero is 16
 	Now             func() time.Time // for the log's times and durations, never for time-outs; nil is time.Now
@@ -87,6 +88,7 @@ func New(o Options) *Runtimes {
 	o.Dir = cmp.Or(o.Dir, os.TempDir())
 	o.Node = cmp.Or(o.Node, "node")
 	o.Python = cmp.Or(o.Python, "python3")
+	o.SessionToken = cmp.Or(o.SessionToken, "local-aws-throwaway")
 	o.InitLimit = cmp.Or(o.InitLimit, 10*time.Second)
 	o.MaxEnvironments = cmp.Or(o.MaxEnvironments, 16)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))

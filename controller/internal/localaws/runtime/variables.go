@@ -84,7 +84,7 @@ func (e *environment) reserved(runtimeAPI, logStream string) map[string]string {
 		"AWS_LAMBDA_RUNTIME_API":          runtimeAPI,
 		"AWS_REGION":                      fn.Region,
 		"AWS_SECRET_ACCESS_KEY":           "local-aws-throwaway",
-		"AWS_SESSION_TOKEN":               "local-aws-throwaway",
+		"AWS_SESSION_TOKEN":               e.options.SessionToken,
 		"LAMBDA_RUNTIME_DIR":              e.runtimeRoot(),
 		"LAMBDA_TASK_ROOT":                e.taskRoot(),
 	}
