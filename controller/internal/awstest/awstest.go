@@ -1,5 +1,6 @@
-// Package awstest connects the AWS SDK with a handler in the same process. There
-// is no socket in between, so that tests can run in a testing/synctest bubble.
+// Package awstest connects the AWS SDK with a handler in the same process, with no
+// socket in between, so that tests can run in a testing/synctest bubble; and has what
+// tests need that do have a socket.
 package awstest
 
 import (
@@ -7,6 +8,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
@@ -49,4 +51,14 @@ func Config(handler http.Handler, region string) aws.Config {
 		HTTPClient:   Client(handler),
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}
+}
+
+// Retryer repeats what a broken connection cut off and nothing that AWS answered, so
+// that a test sees every answer. The SDK closes the body of its request as soon as an
+// answer begins, which now and then makes net/http close the connection under the rest of
+// the answer (aws-sdk-go-v2 #2737).
+func Retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+	})
 }

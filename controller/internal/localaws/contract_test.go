@@ -26,6 +26,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 )
 
@@ -179,7 +180,7 @@ func TestContract(t *testing.T) {
 	} // no two writes share a time
 	listener := httptest.NewServer(open(t, localaws.Options{Now: now, Settle: settle}))
 	t.Cleanup(listener.Close)
-	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1}
+	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer}
 	runContract(t, conf, contract{role: "arn:aws:iam::000000000000:role/contract", wait: func() { passed.Add(int64(settle)) }}, nil)
 }
 
@@ -190,7 +191,7 @@ func TestContractMoto(t *testing.T) {
 	}
 	t.Parallel()
 	endpoint := startMoto(t)
-	conf := aws.Config{Region: region, BaseEndpoint: &endpoint, Credentials: keys(), RetryMaxAttempts: 1}
+	conf := aws.Config{Region: region, BaseEndpoint: &endpoint, Credentials: keys(), Retryer: awstest.Retryer}
 	runContract(t, conf, contract{role: motoRole(t, endpoint), wait: func() {}}, motoDifferences())
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/google/go-cmp/cmp"
 
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 	"sealift.dev/sealift/controller/internal/localaws/runtime"
 )
@@ -86,7 +87,7 @@ func newHouse(t *testing.T) *house {
 	server := open(t, localaws.Options{Invoker: runtimes})
 	listener := httptest.NewServer(server)
 	t.Cleanup(listener.Close)
-	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1}
+	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer}
 	return &house{lambda.NewFromConfig(conf), t, listener.URL, server}
 }
 

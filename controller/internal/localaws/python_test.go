@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/manifests"
 )
 
@@ -85,7 +86,7 @@ func TestInvokePythonSample(t *testing.T) {
 	needBotocore(t)
 	t.Parallel()
 	h := newHouse(t)
-	k := kms.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &h.endpoint, Credentials: keys(), RetryMaxAttempts: 1})
+	k := kms.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &h.endpoint, Credentials: keys(), Retryer: awstest.Retryer})
 	created, err := k.CreateKey(t.Context(), &kms.CreateKeyInput{})
 	if err != nil {
 		t.Fatal(err)

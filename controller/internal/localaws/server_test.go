@@ -24,6 +24,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 )
 
@@ -164,7 +165,7 @@ func TestSignatures(t *testing.T) {
 func TestGetCallerIdentity(t *testing.T) {
 	listener := httptest.NewServer(open(t, localaws.Options{Account: "123456789012"}))
 	defer listener.Close()
-	c := sts.New(sts.Options{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1})
+	c := sts.New(sts.Options{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer()})
 	out, err := c.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func TestCalls(t *testing.T) {
 	server := open(t, localaws.Options{})
 	listener := httptest.NewServer(server)
 	defer listener.Close()
-	c := kms.New(kms.Options{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1})
+	c := kms.New(kms.Options{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer()})
 	created, err := c.CreateKey(t.Context(), &kms.CreateKeyInput{})
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +196,7 @@ func TestCalls(t *testing.T) {
 	if _, err := c.GenerateDataKey(t.Context(), &kms.GenerateDataKeyInput{KeyId: &arn}); err == nil {
 		t.Fatal("no error")
 	}
-	f := lambda.New(lambda.Options{Region: "eu-west-1", BaseEndpoint: &listener.URL, Credentials: keys(), RetryMaxAttempts: 1})
+	f := lambda.New(lambda.Options{Region: "eu-west-1", BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer()})
 	if _, err := f.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("hello"), Name: aws.String("live")}); err == nil {
 		t.Fatal("no error")
 	}

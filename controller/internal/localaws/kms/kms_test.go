@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/smithy-go"
 
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 )
 
@@ -58,7 +59,7 @@ func start(t *testing.T, options localaws.Options) (endpoint string, server *loc
 
 func client(endpoint, region string) *kms.Client {
 	return kms.New(kms.Options{
-		Region: region, BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: &endpoint, Retryer: awstest.Retryer(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	})
 }

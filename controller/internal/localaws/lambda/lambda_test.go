@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
+	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 	"sealift.dev/sealift/controller/internal/localaws/runtime"
 )
@@ -112,7 +113,7 @@ func start(t *testing.T) *bench {
 
 func client(endpoint, region string) *lambda.Client {
 	return lambda.New(lambda.Options{
-		Region: region, BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+		Region: region, BaseEndpoint: &endpoint, Retryer: awstest.Retryer(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	})
 }
