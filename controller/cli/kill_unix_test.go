@@ -362,7 +362,7 @@ func TestKilledAnywhere(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d cases", cases)
+	t.Logf("survival: kills at a call of AWS, then applied again: %d cases", cases)
 }
 
 func (w *world) mutations() int {
