@@ -25,9 +25,7 @@ type vendorKit struct {
 // vendorKits maps the languages to their readers.
 func vendorKits() map[string]vendorKit {
 	return map[string]vendorKit{
-		"python": {files: func(string) ([]vendorFile, error) {
-			return []vendorFile{{name: "sealift.py", data: python.Reader}}, nil
-		}, comment: "#",
+		"python": {files: filesOf(python.Files, "sealift.py", "sealift_aes.py"), comment: "#",
 			next: "import sealift; call sealift.secrets().get(\"NAME\"), and wrap the handler: handler = sealift.wrap(handler)"},
 		"node": {files: filesOf(node.Files, "sealift.cjs", "sealift.mjs", "sealift.d.ts", "sealift.d.mts", "sealift.d.cts"), comment: "//",
 			next: "import { secrets, wrap } from './sealift.mjs', or require('./sealift.cjs'); call (await secrets()).get('NAME')"},
@@ -44,7 +42,7 @@ func (a *app) vendorCommand() *cobra.Command {
 		Short: "Put the reader beside a function's code",
 		Long: `Write sealift's reader for a language to the folder of a function's code: its
 runtime then needs no package of sealift. node: sealift.cjs, sealift.mjs and their
-types. python: sealift.py. go: the packages reader and envelope below internal/sealift, which import the
+types. python: sealift.py and sealift_aes.py. go: the packages reader and envelope below internal/sealift, which import the
 standard library and each other alone, under the import path of the folder's module.
 
 Each file begins with a line that holds a digest of the rest. By it a file that an

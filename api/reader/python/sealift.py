@@ -1,4 +1,4 @@
-"""The function's side of sealift in Python, in one file: copy it beside the handler.
+"""The function's side of sealift in Python: copy it beside the handler, with sealift_aes.py.
 
     import sealift
 
@@ -14,13 +14,12 @@ specified in sealift's api/SPEC.md.
 
 Needs Python 3.9 or later and, when a bundle is opened, botocore, which Lambda's Python runtimes
 bring along. AES-GCM is that of the package cryptography if the function has it, else that of
-the OpenSSL that Python itself is linked to, else Python code: see SEALIFT_PURE_PYTHON below.
+the OpenSSL that Python itself is linked to, else sealift_aes.py, a module of its own because a
+cold start compiles what it imports: see there and SEALIFT_PURE_PYTHON below.
 
 Python can't wipe a str or bytes: what KMS and JSON return stays in memory until it is used for
 something else. Buffers that are ours are wiped.
 """
-
-from __future__ import annotations
 
 import binascii
 import functools
@@ -33,6 +32,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+# A cold start compiles this file, for a function's package is read-only: hence annotations as strings, which cost less.
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # a type checker takes this as true; at run time typing costs milliseconds
     from collections.abc import Callable, Iterable, Iterator, MutableMapping
@@ -50,7 +50,6 @@ _MAX_WRAPPED_KEY = 6144
 _CANARY = "sealift.dev/canary"
 _SNAP_START = "snap-start"
 
-_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CONSUMER = re.compile(r"[a-z]{2,4}(-[a-z]{2,16}){1,3}-[0-9]{1,2}/[A-Za-z0-9_-]{1,64}")
 _KEY_ARN = re.compile(r"arn:aws[a-z-]{0,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
 
@@ -82,7 +81,7 @@ class Secrets(Mapping[str, str]):
 
     __slots__ = ("__bundle_id", "__values")
 
-    def __init__(self, bundle_id: str, values: Mapping[str, str]) -> None:
+    def __init__(self, bundle_id: str, values: "Mapping[str, str]") -> None:
         self.__bundle_id = bundle_id
         self.__values = dict(values)
 
@@ -103,13 +102,13 @@ class Secrets(Mapping[str, str]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self.__values
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> "Iterator[str]":
         return iter(self.__values)
 
     def __len__(self) -> int:
         return len(self.__values)
 
-    def to_environ(self, names: Iterable[str], environ: Optional[MutableMapping[str, str]] = None) -> None:
+    def to_environ(self, names: "Iterable[str]", environ: "Optional[MutableMapping[str, str]]" = None) -> None:
         """Set the named secrets as variables of environ (default: os.environ), all of them or, after an error, none.
 
         Every child process and most crash reports see them there.
@@ -130,7 +129,7 @@ class Secrets(Mapping[str, str]):
 
     __str__ = __repr__
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+    def __reduce_ex__(self, protocol: "Any") -> "NoReturn":
         raise TypeError("sealift's Secrets can't be pickled or copied: they stay in the process that opened them")
 
 
@@ -144,7 +143,7 @@ def _fits_environ(value: str) -> bool:
 # ---- opening
 
 
-def open_bundle(path: Optional[str] = None, client: Any = None, environ: Optional[Mapping[str, str]] = None) -> Secrets:
+def open_bundle(path: "Optional[str]" = None, client: "Any" = None, environ: "Optional[Mapping[str, str]]" = None) -> "Secrets":
     """Open the function's bundle and return its Secrets. It takes seven seconds at most.
 
     path     of the bundle. An absolute one wins over SEALIFT_BUNDLE; a relative one is taken from
@@ -158,7 +157,7 @@ def open_bundle(path: Optional[str] = None, client: Any = None, environ: Optiona
     return _open(path, client, _Environment(environ))
 
 
-def secrets(path: Optional[str] = None, client: Any = None, environ: Optional[Mapping[str, str]] = None) -> Secrets:
+def secrets(path: "Optional[str]" = None, client: "Any" = None, environ: "Optional[Mapping[str, str]]" = None) -> "Secrets":
     """Return open_bundle's Secrets, opened once in a process for each bundle and then kept.
 
     A failure is not kept: the next call tries again. Threads wait for each other, so that KMS is
@@ -174,8 +173,8 @@ def secrets(path: Optional[str] = None, client: Any = None, environ: Optional[Ma
         return found
 
 
-def wrap(handler: Callable[[Any, Any], Any], path: Optional[str] = None, client: Any = None,
-         environ: Optional[Mapping[str, str]] = None) -> Callable[[Any, Any], Any]:
+def wrap(handler: "Callable[[Any, Any], Any]", path: "Optional[str]" = None, client: "Any" = None,
+         environ: "Optional[Mapping[str, str]]" = None) -> "Callable[[Any, Any], Any]":
     """Return handler, made to answer sealift's canary itself: handler = sealift.wrap(handler).
 
     The canary asks whether this version of the function opens its bundle. It is an event with one
@@ -183,7 +182,7 @@ def wrap(handler: Callable[[Any, Any], Any], path: Optional[str] = None, client:
     """
 
     @functools.wraps(handler)
-    def wrapped(event: Any, context: Any) -> Any:
+    def wrapped(event: "Any", context: "Any") -> "Any":
         _snapshot.invoked = True
         if not _is_canary(event):
             return handler(event, context)
@@ -192,7 +191,7 @@ def wrap(handler: Callable[[Any, Any], Any], path: Optional[str] = None, client:
     return wrapped
 
 
-def _is_canary(event: Any) -> bool:
+def _is_canary(event: "Any") -> bool:
     return isinstance(event, dict) and len(event) == 1 and event.get(_CANARY) == "1" and isinstance(event[_CANARY], str)
 
 
@@ -204,7 +203,7 @@ class _Environment:
 
     __slots__ = ("__variables",)
 
-    def __init__(self, variables: Optional[Mapping[str, str]]) -> None:
+    def __init__(self, variables: "Optional[Mapping[str, str]]") -> None:
         self.__variables: Any = os.environ if variables is None else variables
 
     def get(self, name: str) -> str:
@@ -215,8 +214,8 @@ class _Environment:
         self.__variables[name] = value
 
 
-def _open(path: Optional[str], client: Any, environ: _Environment, limits: Optional[_Limits] = None,
-          openers: Optional[Iterable[Callable[[], Opener]]] = None) -> Secrets:
+def _open(path: "Optional[str]", client: "Any", environ: "_Environment", limits: "Optional[_Limits]" = None,
+          openers: "Optional[Iterable[Callable[[], Opener]]]" = None) -> "Secrets":
     if _snapshot.initialising(environ):
         raise SealiftError("E_CONTEXT", "the function initialises for SnapStart: what is opened now would be in the snapshot; "
                            "call secrets() in the handler, or wrap the handler with sealift.wrap")
@@ -238,7 +237,7 @@ class _Bytes(bytes):
     """A bundle given in SEALIFT_BUNDLE itself, apart from a path."""
 
 
-def _locate(path: Optional[str], environ: _Environment) -> Any:
+def _locate(path: "Optional[str]", environ: "_Environment") -> "Any":
     """Return the absolute path of the bundle, or the bundle."""
     if path and os.path.isabs(path):
         return path
@@ -250,7 +249,7 @@ def _locate(path: Optional[str], environ: _Environment) -> Any:
     return _Bytes(variable.encode("utf-8", "replace"))
 
 
-def _read(where: Any) -> bytes:
+def _read(where: "Any") -> bytes:
     """Return at most one byte more than a bundle may have, for _parse to see."""
     if isinstance(where, _Bytes):
         return where
@@ -264,7 +263,7 @@ def _read(where: Any) -> bytes:
     raise SealiftError("E_MISSING", cause)
 
 
-def _check_consumer(bundle: _Bundle, environ: _Environment) -> tuple[str, str]:
+def _check_consumer(bundle: "_Bundle", environ: "_Environment") -> "tuple[str, str]":
     """Return region and name of this function, from what the Lambda runtime sets."""
     region, function = environ.get("AWS_REGION"), environ.get("AWS_LAMBDA_FUNCTION_NAME")
     if not region or not function:
@@ -294,7 +293,7 @@ class _Snapshot:
         self.restored = False
         self.invoked = False
 
-    def initialising(self, environ: _Environment) -> bool:
+    def initialising(self, environ: "_Environment") -> bool:
         if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != _SNAP_START:
             return False
         return not (self.restored or self.invoked or environ.get("_X_AMZN_TRACE_ID"))
@@ -317,7 +316,7 @@ class _Snapshot:
 
 
 _lock = threading.RLock()
-_opened: dict[Any, Secrets] = {}
+_opened: "dict[Any, Secrets]" = {}
 _snapshot = _Snapshot()
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == _SNAP_START:
     _snapshot.register()
@@ -346,7 +345,7 @@ def _malformed(cause: str) -> SealiftError:
     return SealiftError("E_FORMAT", f"malformed bundle: {cause}; write the bundle again with sealift apply")
 
 
-def _parse(data: bytes) -> _Bundle:
+def _parse(data: bytes) -> "_Bundle":
     """Take a bundle apart: length, dots, base64url, header, in this order."""
     if len(data) > _MAX_BUNDLE:
         raise _malformed(f"over {_MAX_BUNDLE} bytes")
@@ -377,7 +376,7 @@ _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 
 
-def _decode(text: bytes) -> Optional[bytes]:
+def _decode(text: bytes) -> "Optional[bytes]":
     """Decode base64url without padding in its one canonical spelling.
 
     binascii skips what it does not know, hence the comparison.
@@ -394,7 +393,7 @@ def _decode_member(text: str) -> bytes:
     return b"" if raw is None else raw
 
 
-def _canonical(value: Any) -> Optional[bytes]:
+def _canonical(value: "Any") -> "Optional[bytes]":
     """Return the RFC 8785 serialisation of strings, small integers, lists, and objects in order."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
@@ -406,18 +405,18 @@ class _Refused(ValueError):
     pass
 
 
-def _refuse(_: str) -> NoReturn:
+def _refuse(_: str) -> "NoReturn":
     raise _Refused
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
     members = dict(pairs)
     if len(members) != len(pairs):
         raise _Refused
     return members
 
 
-def _load(raw: bytes | bytearray, integer: Callable[[str], Any]) -> Any:
+def _load(raw: "bytes | bytearray", integer: "Callable[[str], Any]") -> "Any":
     """Parse JSON without repeated members and without numbers but what integer takes; None if it is not such."""
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_int=integer, parse_float=_refuse, parse_constant=_refuse)
@@ -429,7 +428,7 @@ def _version(text: str) -> int:
     return 1 if text == "1" else 0  # other numbers can be too long to convert
 
 
-def _parse_header(bundle: _Bundle, raw: bytes, encrypted_key: bytes) -> None:
+def _parse_header(bundle: "_Bundle", raw: bytes, encrypted_key: bytes) -> None:
     """Accept a header that equals its own RFC 8785 serialisation.
 
     That leaves no room for unknown, repeated, misspelt or missing members.
@@ -476,7 +475,7 @@ def _derive(data_key: bytearray, salt: bytes, info: bytes) -> bytes:
     return hmac.digest(hmac.digest(salt, data_key, "sha256"), info + b"\x01", "sha256")
 
 
-def _decrypt(bundle: _Bundle, data_key: bytearray, opener: Opener) -> Optional[dict[str, str]]:
+def _decrypt(bundle: "_Bundle", data_key: bytearray, opener: "Opener") -> "Optional[dict[str, str]]":
     """Check the key commitment, then the tag, and return the secrets; None for every failure alike."""
     if len(data_key) != 32:
         return None
@@ -492,18 +491,22 @@ def _decrypt(bundle: _Bundle, data_key: bytearray, opener: Opener) -> Optional[d
         _wipe(payload)
 
 
-def _parse_payload(payload: bytearray) -> Optional[dict[str, str]]:
+def _parse_payload(payload: bytearray) -> "Optional[dict[str, str]]":
     """Accept an object of strings that equals its own RFC 8785 serialisation."""
     members: Any = _load(payload, _refuse)
     if not isinstance(members, dict):
         return None
-    if not all(_SECRET_NAME.fullmatch(name) and isinstance(value, str) for name, value in members.items()):
+    if not all(_is_secret_name(name) and isinstance(value, str) for name, value in members.items()):
         return None
     values: dict[str, str] = {name: members[name] for name in sorted(members)}
     return values if payload == _canonical(values) else None
 
 
-def _wipe(buffer: Optional[bytearray]) -> None:
+def _is_secret_name(name: str) -> bool:
+    return len(name) <= 128 and name.isascii() and name.isidentifier()  # of ASCII: [A-Za-z_][A-Za-z0-9_]*
+
+
+def _wipe(buffer: "Optional[bytearray]") -> None:
     if buffer is not None:
         buffer[:] = bytes(len(buffer))
 
@@ -525,7 +528,7 @@ class _Limits:
         time.sleep(max(0.0, min(left, most * int.from_bytes(os.urandom(4), "big") / (1 << 32))))
 
 
-def _unwrap(client: Any, bundle: _Bundle, region: str, function: str, environ: _Environment, limits: _Limits) -> bytearray:
+def _unwrap(client: "Any", bundle: "_Bundle", region: str, function: str, environ: "_Environment", limits: "_Limits") -> bytearray:
     """Return the bundle's data key, which the caller wipes."""
     deadline = time.monotonic() + limits.together
     if client is None:
@@ -546,7 +549,7 @@ def _unwrap(client: Any, bundle: _Bundle, region: str, function: str, environ: _
     raise _kms_failed(verdict, bundle.key_id, region, function)
 
 
-def _ask(call: Callable[[], Any], seconds: float) -> tuple[str, Optional[bytearray]]:
+def _ask(call: "Callable[[], Any]", seconds: float) -> "tuple[str, Optional[bytearray]]":
     """Call KMS in a thread and wait so long for it, whatever time-outs the client keeps.
 
     A thread that is given up ends by itself and keeps nothing from ending.
@@ -567,7 +570,7 @@ def _ask(call: Callable[[], Any], seconds: float) -> tuple[str, Optional[bytearr
     return answers[0] if done.wait(seconds) else ("wait", None)
 
 
-def _default_client(region: str, environ: _Environment, seconds: float) -> Any:
+def _default_client(region: str, environ: "_Environment", seconds: float) -> "Any":
     try:
         import botocore.config  # type: ignore[import-untyped,import-not-found,unused-ignore]
         import botocore.session  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -583,7 +586,7 @@ def _default_client(region: str, environ: _Environment, seconds: float) -> Any:
     raise SealiftError("E_KMS_BUSY", "the client for KMS can't be made; check the function's AWS configuration, credentials and endpoint")
 
 
-def _endpoint(environ: _Environment) -> Optional[str]:
+def _endpoint(environ: "_Environment") -> "Optional[str]":
     """Return the endpoint of KMS by the variables that botocore knows since 1.31 alone."""
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").lower() == "true":
         return None
@@ -629,7 +632,7 @@ def _classify(error: BaseException) -> str:
     return "silent"
 
 
-def _dig(response: Mapping[str, Any], part: str, member: str) -> Any:
+def _dig(response: "Mapping[str, Any]", part: str, member: str) -> "Any":
     inner = response.get(part)
     value = inner.get(member) if isinstance(inner, Mapping) else None
     return value if isinstance(value, (str, int)) else None
@@ -657,35 +660,35 @@ class _Unusable(Exception):
     """This way can't be gone here; it says nothing about the bundle."""
 
 
-def _openers(environ: _Environment) -> Iterable[Callable[[], Opener]]:
+def _openers(environ: "_Environment") -> "Iterable[Callable[[], Opener]]":
     if environ.get("SEALIFT_PURE_PYTHON") in ("", "on"):
         return (_cryptography, _libcrypto, _pure)
     return (_cryptography, _libcrypto)
 
 
-def _choose(openers: Iterable[Callable[[], Opener]], size: int) -> Opener:
+def _choose(openers: "Iterable[Callable[[], Opener]]", size: int) -> "Opener":
     """Return the first way that can be gone. It comes before KMS, which is not asked for nothing."""
     for make in openers:
         try:
             opener = make()
         except _Unusable:
             continue
-        if opener is _pure_open and size > _PURE_LIMIT:
+        if make is _pure and size > _PURE_LIMIT:
             raise SealiftError("E_FORMAT", f"there is no AES library, and without one a bundle has at most {_PURE_LIMIT} bytes of ciphertext; "
                                "add the package cryptography to the function")
         return opener
-    raise SealiftError("E_FORMAT", "there is no AES library, and SEALIFT_PURE_PYTHON switches the reader's own AES off; "
-                       "add the package cryptography to the function, or remove the variable")
+    raise SealiftError("E_FORMAT", "there is no AES library, and the reader's own, sealift_aes.py, is not beside sealift.py or SEALIFT_PURE_PYTHON "
+                       "switches it off; add the package cryptography to the function, or the file, or remove the variable")
 
 
-def _cryptography() -> Opener:
+def _cryptography() -> "Opener":
     try:
         from cryptography.exceptions import InvalidTag  # type: ignore[import-not-found,unused-ignore]
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # type: ignore[import-not-found,unused-ignore]
     except Exception:  # not there, or built for another machine, which shows in several ways
         raise _Unusable from None
 
-    def opener(key: bytearray, iv: bytes, aad: bytes, ciphertext: bytes, tag: bytes) -> Optional[bytearray]:
+    def opener(key: bytearray, iv: bytes, aad: bytes, ciphertext: bytes, tag: bytes) -> "Optional[bytearray]":
         try:
             return bytearray(AESGCM(key).decrypt(iv, ciphertext + tag, aad))
         except InvalidTag:
@@ -694,7 +697,7 @@ def _cryptography() -> Opener:
     return opener
 
 
-def _libraries() -> Iterator[str]:
+def _libraries() -> "Iterator[str]":
     """Name what can have OpenSSL's functions, the one that this Python is linked to first.
 
     Names are known of Lambda's images: .3 of Amazon Linux 2023, .1.1 and .10 of Amazon Linux 2. find_library starts
@@ -712,7 +715,7 @@ def _libraries() -> Iterator[str]:
             yield name
 
 
-def _libcrypto() -> Opener:
+def _libcrypto() -> "Opener":
     """AES-GCM by OpenSSL's EVP functions, of 1.0.2 and later."""
     try:
         import ctypes
@@ -728,13 +731,13 @@ def _libcrypto() -> Opener:
     raise _Unusable
 
 
-def _knows_its_job(opener: Opener) -> bool:
+def _knows_its_job(opener: "Opener") -> bool:
     """Open test case 14 of the GCM specification (McGrew and Viega), so that a library that can't is not taken for a bad tag."""
     ciphertext, tag = bytes.fromhex("cea7403d4d606b6e074ec5d3baf39d18"), bytes.fromhex("d0d1c8a799996bf0265b98b5d48ab919")
     return opener(bytearray(32), bytes(12), b"", ciphertext, tag) == bytes(16)
 
 
-def _evp(ctypes: Any, library: Any) -> Any:
+def _evp(ctypes: "Any", library: "Any") -> "Any":
     """Declare the functions of library; AttributeError if it lacks one."""
     pointer, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
     update = [pointer, pointer, ctypes.POINTER(integer), text, integer]
@@ -755,7 +758,7 @@ def _evp(ctypes: Any, library: Any) -> Any:
 _SET_IV_LENGTH, _SET_TAG = 0x9, 0x11  # EVP_CTRL_AEAD_*, from openssl/evp.h
 
 
-def _evp_open(ctypes: Any, evp: Any, key: bytearray, iv: bytes, aad: bytes, ciphertext: bytes, tag: bytes) -> Optional[bytearray]:
+def _evp_open(ctypes: "Any", evp: "Any", key: bytearray, iv: bytes, aad: bytes, ciphertext: bytes, tag: bytes) -> "Optional[bytearray]":
     if len(key) != 32 or len(iv) != 12 or len(tag) != 16:
         return None
     context = evp.EVP_CIPHER_CTX_new()
@@ -789,114 +792,16 @@ def _evp_open(ctypes: Any, evp: Any, key: bytearray, iv: bytes, aad: bytes, ciph
     return plaintext
 
 
-# AES-256-GCM in Python (FIPS 197, NIST SP 800-38D): the last resort. It checks the tag before it decrypts
-# anything. Its table look-ups take a time that depends on the key, which code that shares the processor's cache
-# could measure; SEALIFT_PURE_PYTHON=off refuses it. 64 KiB take about a tenth of a second.
-
-_PURE_LIMIT = 64 << 10
+_PURE_LIMIT = 64 << 10  # about a tenth of a second
 
 
-def _pure() -> Opener:
-    return _pure_open
-
-
-def _pure_open(key: bytearray, iv: bytes, aad: bytes, ciphertext: bytes, tag: bytes) -> Optional[bytearray]:
-    if len(key) != 32 or len(iv) != 12 or len(tag) != 16:
-        return None
-    encrypt = _aes_256(key)
-    multiply = _ghash_table(int.from_bytes(encrypt(bytes(16)), "big"))
-    y = 0
-    for data in (aad, ciphertext):
-        for i in range(0, len(data), 16):
-            y = multiply(y ^ int.from_bytes(data[i:i + 16].ljust(16, b"\0"), "big"))
-    y = multiply(y ^ (len(aad) * 8 << 64 | len(ciphertext) * 8))
-    expected = (y ^ int.from_bytes(encrypt(iv + b"\0\0\0\1"), "big")).to_bytes(16, "big")
-    if not hmac.compare_digest(expected, tag):
-        return None
-    plaintext = bytearray(len(ciphertext))
-    for n, i in enumerate(range(0, len(ciphertext), 16), 2):
-        block = ciphertext[i:i + 16]
-        stream = encrypt(iv + n.to_bytes(4, "big"))[:len(block)]
-        plaintext[i:i + 16] = (int.from_bytes(block, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(block), "big")
-    return plaintext
-
-
-def _ghash_table(h: int) -> Callable[[int], int]:
-    """Return the multiplication by h in GF(2^128), eight bits at a time."""
-    table = [0] * 256
-    power = h
-    for bit in (128, 64, 32, 16, 8, 4, 2, 1):  # the first bit is that of x^0
-        table[bit] = power
-        power = power >> 1 ^ (0xE1 << 120 if power & 1 else 0)
-    for i in range(256):
-        low = i & -i
-        table[i] = table[i ^ low] ^ table[low] if i ^ low else table[i]
-    reduction = []
-    for i in range(256):
-        for _ in range(8):
-            i = i >> 1 ^ (0xE1 << 120 if i & 1 else 0)
-        reduction.append(i)
-
-    def multiply(x: int) -> int:
-        z = 0
-        for byte in reversed(x.to_bytes(16, "big")):
-            z = z >> 8 ^ reduction[z & 255] ^ table[byte]
-        return z
-
-    return multiply
-
-
-@functools.lru_cache(maxsize=1)
-def _aes_tables() -> tuple[bytes, list[list[int]]]:
-    """Return the S-box and the four tables that join it with MixColumns; they hold no key."""
-    box = bytearray(256)
-    p = q = 1
-    while True:
-        p = (p ^ p << 1 ^ (0x11B if p & 0x80 else 0)) & 0xFF  # times 3
-        q ^= q << 1  # divided by 3
-        q ^= q << 2
-        q ^= q << 4
-        q &= 0xFF
-        if q & 0x80:
-            q ^= 0x09
-        box[p] = q ^ (q << 1 | q >> 7) & 0xFF ^ (q << 2 | q >> 6) & 0xFF ^ (q << 3 | q >> 5) & 0xFF ^ (q << 4 | q >> 4) & 0xFF ^ 0x63
-        if p == 1:
-            break
-    box[0] = 0x63
-    first = []
-    for s in box:
-        double = (s << 1 ^ (0x11B if s & 0x80 else 0)) & 0xFF
-        first.append(double << 24 | s << 16 | s << 8 | double ^ s)
-    return bytes(box), [[t >> n | t << 32 - n & 0xFFFFFFFF for t in first] for n in (0, 8, 16, 24)]
-
-
-def _aes_256(key: bytearray) -> Callable[[bytes], bytes]:
-    """Return the encryption of one block."""
-    box, (t0, t1, t2, t3) = _aes_tables()
-
-    def sub(w: int) -> int:
-        return box[w >> 24] << 24 | box[w >> 16 & 255] << 16 | box[w >> 8 & 255] << 8 | box[w & 255]
-
-    w = [int.from_bytes(key[i:i + 4], "big") for i in range(0, 32, 4)]
-    for i in range(8, 60):
-        t = w[i - 1]
-        if i % 8 == 0:
-            t = sub(t << 8 & 0xFFFFFFFF | t >> 24) ^ 1 << 23 + i // 8
-        elif i % 8 == 4:
-            t = sub(t)
-        w.append(w[i - 8] ^ t)
-
-    def encrypt(block: bytes) -> bytes:
-        a, b, c, d = (int.from_bytes(block[i:i + 4], "big") ^ w[i // 4] for i in (0, 4, 8, 12))
-        for i in range(4, 56, 4):
-            a, b, c, d = (
-                t0[a >> 24] ^ t1[b >> 16 & 255] ^ t2[c >> 8 & 255] ^ t3[d & 255] ^ w[i],
-                t0[b >> 24] ^ t1[c >> 16 & 255] ^ t2[d >> 8 & 255] ^ t3[a & 255] ^ w[i + 1],
-                t0[c >> 24] ^ t1[d >> 16 & 255] ^ t2[a >> 8 & 255] ^ t3[b & 255] ^ w[i + 2],
-                t0[d >> 24] ^ t1[a >> 16 & 255] ^ t2[b >> 8 & 255] ^ t3[c & 255] ^ w[i + 3],
-            )
-        last = b"".join((sub(p & 0xFF000000 | q & 0xFF0000 | r & 0xFF00 | s & 0xFF) ^ k).to_bytes(4, "big")
-                        for p, q, r, s, k in ((a, b, c, d, w[56]), (b, c, d, a, w[57]), (c, d, a, b, w[58]), (d, a, b, c, w[59])))
-        return last
-
-    return encrypt
+def _pure() -> "Opener":
+    """AES-GCM in Python, the last resort: sealift_aes.py says what speaks against it. SEALIFT_PURE_PYTHON=off refuses it."""
+    try:
+        if __package__:
+            from .sealift_aes import open_gcm
+        else:
+            from sealift_aes import open_gcm
+    except ImportError:
+        raise _Unusable from None
+    return open_gcm

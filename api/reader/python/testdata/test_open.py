@@ -1,13 +1,15 @@
 """What sealift.py promises beyond the vectors: where the bundle is, KMS, the cache, the canary."""
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 from unittest import mock
 
-from fakes import OPENERS, Client, ClientError, Hasty, environment, good_client, sealift, usable, vector
+from fakes import HERE, OPENERS, Client, ClientError, Hasty, environment, good_client, sealift, usable, vector
 
 VALUE = vector("valid-one-secret")["secrets"]["DB_PASSWORD"]
 BUNDLE = vector("valid-one-secret")["bundle"]
@@ -298,10 +300,34 @@ class Ways(Case):
     def test_none(self):
         client = good_client()
         unusable = [mock.Mock(side_effect=sealift._Unusable)]
-        self.fails("E_FORMAT", "there is no AES library, and SEALIFT_PURE_PYTHON switches the reader's own AES off; "
-                   "add the package cryptography to the function, or remove the variable",
+        self.fails("E_FORMAT", "there is no AES library, and the reader's own, sealift_aes.py, is not beside sealift.py or SEALIFT_PURE_PYTHON switches it off; "
+                   "add the package cryptography to the function, or the file, or remove the variable",
                    sealift._open, None, client, Environment(environment(self.folder)), None, unusable)
         self.assertEqual(client.calls, [])
+
+    def test_pure_is_compiled_only_where_it_is_used(self):
+        """What a cold start does not use it does not pay for; and the file may be missing, or in a package beside sealift.py."""
+        program = ("import importlib, sys; module, part, way = sys.argv[1:]; reader = importlib.import_module(module); made = 'unusable'\n"
+                   "try: made = getattr(reader, way)().__module__ if way == '_pure' else getattr(reader, way)() and 'made'\n"
+                   "except reader._Unusable: pass\n"
+                   "print(made, part in sys.modules)")
+        package = os.path.join(self.folder, "app")
+        os.mkdir(package)
+        for name in ("sealift.py", "sealift_aes.py"):
+            shutil.copy(HERE.parent / name, package)
+        open(os.path.join(package, "__init__.py"), "w", encoding="utf-8").close()
+        alone = os.path.join(self.folder, "alone")
+        os.mkdir(alone)
+        shutil.copy(HERE.parent / "sealift.py", alone)
+        for folder, module, part, way, want in (
+            (package, "sealift", "sealift_aes", "_pure", "sealift_aes True"),
+            (self.folder, "app.sealift", "app.sealift_aes", "_pure", "app.sealift_aes True"),
+            (alone, "sealift", "sealift_aes", "_pure", "unusable False"),
+            (package, "sealift", "sealift_aes", "_libcrypto", "made False" if usable("libcrypto") else "unusable False"),
+        ):
+            with self.subTest(module=module, way=way, folder=os.path.basename(folder)):
+                out = subprocess.run([sys.executable, "-B", "-c", program, module, part, way], cwd=folder, capture_output=True, text=True, check=True)
+                self.assertEqual(out.stdout.strip(), want)
 
     def test_pure_has_a_limit(self):
         for size, code, calls in ((65536, "E_AUTH", 1), (65537, "E_FORMAT", 0)):

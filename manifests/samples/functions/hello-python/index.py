@@ -1,5 +1,5 @@
 """A Lambda function that reads one secret from its bundle: handler index.handler, runtime
-python3.10 or later. sealift.py is sealift's reader for Python."""
+python3.10 or later. sealift.py and sealift_aes.py are sealift's reader for Python."""
 
 import json
 
