@@ -35,7 +35,6 @@ const TOTAL_TIMEOUT = 7000;
 const FIRST_BACKOFF = 100;
 
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-const LONE_SURROGATE = /\p{Surrogate}/u;
 const CONSUMER = /^[a-z]{2,4}(-[a-z]{2,16}){1,3}-[0-9]{1,2}\/[A-Za-z0-9_-]{1,64}$/;
 const KEY_ARN = /^arn:aws[a-z-]{0,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:key\/[A-Za-z0-9-]{1,128}$/;
 
@@ -218,11 +217,12 @@ function decodeBase64(text) {
 }
 
 // parseHeader accepts a header that equals its own RFC 8785 serialisation, which leaves no room
-// for unknown, repeated, misspelt or missing members.
+// for unknown, repeated, misspelt or missing members, nor for what is not UTF-8: Buffer decodes
+// that to replacement characters, which are other bytes. A TextDecoder costs a cold start more.
 function parseHeader(raw, encryptedKey) {
   let h;
   try {
-    h = JSON.parse(utf8(raw));
+    h = JSON.parse(raw.toString());
   } catch {
     throw malformed('header is not the JSON of a bundle');
   }
@@ -255,11 +255,6 @@ function parseHeader(raw, encryptedKey) {
   return { fn: h.fn, id, commitment, keyId: k.kid, wrapped };
 }
 
-// utf8 decodes strictly: it throws where Buffer would put replacement characters.
-function utf8(raw) {
-  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
-}
-
 // checkConsumer returns who this function is, from what the Lambda runtime sets.
 function checkConsumer(bundle, env) {
   const self = { region: env.AWS_REGION, fn: env.AWS_LAMBDA_FUNCTION_NAME };
@@ -282,31 +277,28 @@ function defaultClient(self) {
   return new KMS({ region: self.region, maxAttempts: 1 });
 }
 
-// unwrap returns the bundle's data key, which its caller wipes.
+// unwrap returns the bundle's data key, which its caller wipes. It calls KMS up to TRIES times,
+// while that fails with what another try can cure and there is time left.
 async function unwrap(client, bundle, self) {
   const input = {
     KeyId: bundle.keyId,
     CiphertextBlob: bundle.wrapped,
     EncryptionContext: { 'sealift:use': 'bundle', 'sealift:fn': self.fn, 'sealift:region': self.region },
   };
-  const call = (total) => within(TRY_TIMEOUT, total, (abortSignal) => client.decrypt(input, { abortSignal }));
-  try {
-    const answer = await within(TOTAL_TIMEOUT, undefined, (total) => retry(() => call(total)));
-    return answer?.Plaintext ?? new Uint8Array();
-  } catch (err) {
-    throw kmsFailed(classify(err), bundle.keyId, self);
-  }
-}
-
-// retry calls work up to TRIES times, while it fails with what another try can cure.
-async function retry(work) {
+  const deadline = performance.now() + TOTAL_TIMEOUT;
   for (let n = 1; ; n++) {
     try {
-      return await work();
+      const left = deadline - performance.now();
+      const answer = await within(Math.min(left, TRY_TIMEOUT), (abortSignal) => client.decrypt(input, { abortSignal }));
+      return answer?.Plaintext ?? new Uint8Array();
     } catch (err) {
-      if (n === TRIES || classify(err) !== 'wait') throw err;
+      const verdict = classify(err);
+      const pause = Math.random() * FIRST_BACKOFF * 2 ** (n - 1);
+      if (verdict !== 'wait' || n === TRIES || performance.now() + pause >= deadline) {
+        throw kmsFailed(verdict, bundle.keyId, self);
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * FIRST_BACKOFF * 2 ** (n - 1)));
   }
 }
 
@@ -314,22 +306,19 @@ class TimedOut extends Error {}
 
 // within gives work an AbortSignal and rejects with TimedOut when it has not settled after so
 // many milliseconds, whether it heeds the signal or not.
-async function within(milliseconds, outer, work) {
+async function within(milliseconds, work) {
   const abort = new AbortController();
-  let stop;
+  let timer;
   const late = new Promise((_, reject) => {
-    stop = () => {
+    timer = setTimeout(() => {
       abort.abort();
       reject(new TimedOut());
-    };
+    }, milliseconds);
   });
-  const timer = setTimeout(stop, milliseconds);
-  outer?.addEventListener('abort', stop);
   try {
     return await Promise.race([work(abort.signal), late]);
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener('abort', stop);
   }
 }
 
@@ -407,16 +396,21 @@ function decrypt(bundle, dataKey) {
 
 // parsePayload accepts a payload that equals its own RFC 8785 serialisation.
 function parsePayload(payload) {
-  const object = JSON.parse(utf8(payload));
+  const object = JSON.parse(payload.toString());
   const values = Object.create(null);
   for (const name of Object.keys(object).sort()) {
     const text = object[name];
-    if (!SECRET_NAME.test(name) || typeof text !== 'string' || LONE_SURROGATE.test(text)) throw authFailed();
+    if (!SECRET_NAME.test(name) || typeof text !== 'string' || !isUnicode(text)) throw authFailed();
     values[name] = text;
   }
   if (!Buffer.from(JSON.stringify(values)).equals(payload)) throw authFailed();
   payload.fill(0);
   return values;
+}
+
+// isUnicode says whether text has no lone surrogate, which UTF-8 can't hold.
+function isUnicode(text) {
+  return Buffer.from(text).toString() === text;
 }
 
 exports.open = open;
