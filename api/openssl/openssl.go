@@ -50,13 +50,16 @@ const (
 	SHA256 Digest = "SHA-256"
 )
 
-func (d Digest) sum(data []byte) []byte {
+// appendSum appends the digest of data to b, and leaves no other copy of it.
+func (d Digest) appendSum(b, data []byte) []byte {
 	if d == MD5 {
 		sum := md5.Sum(data)
-		return sum[:]
+		defer clear(sum[:])
+		return append(b, sum[:]...)
 	}
 	sum := sha256.Sum256(data)
-	return sum[:]
+	defer clear(sum[:])
+	return append(b, sum[:]...)
 }
 
 // Open decrypts a file with the data key that it was made with. The derivation is found by
@@ -111,13 +114,17 @@ func (d Derivation) stream(dataKey []byte) (cipher.Stream, error) {
 
 // bytesToKey is EVP_BytesToKey without a salt, and with one iteration
 // (https://docs.openssl.org/3.0/man3/EVP_BytesToKey/): each block is the digest of the one
-// before and the password.
+// before and the password. The caller wipes what it returns, of which no part is left elsewhere.
 func bytesToKey(digest Digest, password []byte, size int) []byte {
-	var material, block []byte
-	for len(material) < size {
-		block = digest.sum(slices.Concat(block, password))
-		material = append(material, block...)
+	material := make([]byte, 0, size+sha256.Size) // never grown: that would leave a copy
+	input := make([]byte, 0, sha256.Size+len(password))
+	defer func() { clear(input[:cap(input)]) }()
+	for input = append(input, password...); len(material) < size; {
+		before := len(material)
+		material = digest.appendSum(material, input)
+		input = append(append(input[:0], material[before:]...), password...)
 	}
+	clear(material[size:])
 	return material[:size]
 }
 
