@@ -12,7 +12,7 @@ import (
 
 // AddItems returns data with items at the end of the list that field names, such as
 // spec.package.exclude, which is added when it is absent. Items that are in it are passed
-// over. Every other byte stays.
+// over, unless one follows that begins with "!", which may take it back. Every other byte stays.
 //
 // It checks as SetSealed does: the form of the manifest alone, and that nothing but the
 // list differs in the result. Its errors are those of SetSealed.
@@ -55,7 +55,10 @@ func AddItems(data []byte, field string, items []string) ([]byte, error) {
 // newItems returns those of items that list does not have, each once.
 func newItems(list *yaml.Node, items []string) (added []string) {
 	for _, item := range items {
-		known := slices.ContainsFunc(list.Content, func(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Value == item })
+		known := false
+		for _, n := range list.Content {
+			known = n.Kind == yaml.ScalarNode && (n.Value == item || known && !strings.HasPrefix(n.Value, "!"))
+		}
 		if !known && !slices.Contains(added, item) {
 			added = append(added, item)
 		}

@@ -30,6 +30,8 @@ func TestAddItems(t *testing.T) {
 		{name: "CRLF", data: strings.ReplaceAll(head+"  package:\n    path: x\n", "\n", "\r\n"), want: strings.ReplaceAll(head+"  package:\n    path: x\n    exclude: [\"/a\", \"/b\"]\n", "\n", "\r\n")},
 		{name: "some are there", data: head + "  package: {path: x, exclude: [/b]}\n", want: head + "  package: {path: x, exclude: [/b, \"/a\"]}\n"},
 		{name: "all are there", data: head + "  package: {path: x, exclude: [/b, '/a']}\n", want: head + "  package: {path: x, exclude: [/b, '/a']}\n"},
+		{name: "taken back", data: head + "  package: {path: x, exclude: [/a, /b, '!/a']}\n", want: head + "  package: {path: x, exclude: [/a, /b, '!/a', \"/a\", \"/b\"]}\n"},
+		{name: "there again", data: head + "  package: {path: x, exclude: [/a, '!/*', /b, /a]}\n", want: head + "  package: {path: x, exclude: [/a, '!/*', /b, /a]}\n"},
 		{name: "of spec", field: "spec.environmentRemoved", data: head + "  function: {name: f}\n  sealed:\n    A: x\n",
 			want: head + "  function: {name: f}\n  sealed:\n    A: x\n  environmentRemoved: [\"/a\", \"/b\"]\n"},
 		{name: "what has to be escaped", items: []string{`a"\b <ä>`}, data: head + "  package: {path: x}\n", want: head + `  package: {path: x, exclude: ["a\"\\b <ä>"]}` + "\n"},
