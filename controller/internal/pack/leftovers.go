@@ -2,6 +2,7 @@ package pack
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"unicode/utf16"
 )
 
 const (
@@ -127,7 +129,7 @@ func (l *leftovers) secret(name string, d fs.DirEntry) (string, error) {
 	switch path.Ext(base) {
 	case ".pem", ".key":
 		data, err := l.read(name, maxPEM)
-		if err == nil && bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		if err == nil && bytes.Contains(asUTF8(data), []byte("PRIVATE KEY-----")) {
 			return "a private key", nil
 		}
 		return "", err
@@ -157,6 +159,7 @@ func (l *leftovers) answer(name string, d fs.DirEntry) (string, error) {
 		return "", err
 	}
 	data, err := l.read(name, maxAnswer)
+	data = asUTF8(data)
 	if err != nil || !bytes.Contains(data, []byte("Plaintext")) {
 		return "", err
 	}
@@ -171,6 +174,29 @@ func (l *leftovers) answer(name string, d fs.DirEntry) (string, error) {
 		return "an answer of KMS with a key in plain text", nil
 	}
 	return "", nil
+}
+
+// asUTF8 returns a text as UTF-8 without a byte order mark. What a program prints is UTF-16 after a ">" of Windows
+// PowerShell. UTF-16 without a mark is known by the zero byte that an ASCII character, with which an answer and a PEM
+// file begin, has there.
+func asUTF8(text []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(text, []byte("\xEF\xBB\xBF")):
+		return text[3:]
+	case len(text) < 2:
+		return text
+	case text[0] == 0xFE && text[1] == 0xFF, text[0] == 0 && text[1] != 0:
+		order = binary.BigEndian
+	case text[0] == 0xFF && text[1] == 0xFE, text[0] != 0 && text[1] == 0:
+	default:
+		return text
+	}
+	units := make([]uint16, len(text)/2)
+	for i := range units {
+		units[i] = order.Uint16(text[2*i:])
+	}
+	return []byte(strings.TrimPrefix(string(utf16.Decode(units)), "\uFEFF"))
 }
 
 // Excludes reports whether exclude patterns keep the file of that path out of a package, itself or with a folder that it

@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,15 @@ import (
 
 	"sealift.dev/sealift/controller/internal/pack"
 )
+
+// utf16Of returns an ASCII text as UTF-16, without a byte order mark.
+func utf16Of(text string, order binary.AppendByteOrder) string {
+	var b []byte
+	for _, c := range []byte(text) {
+		b = order.AppendUint16(b, uint16(c))
+	}
+	return string(b)
+}
 
 func TestLeftovers(t *testing.T) {
 	const (
@@ -48,6 +58,16 @@ func TestLeftovers(t *testing.T) {
 		{name: "answers", tree: map[string]string{"dk": dataKey, "dk.json": answered}, want: []pack.Error{
 			{Path: "dk", Cause: byName("an answer of KMS with a key in plain text", "/dk")},
 			{Path: "dk.json", Cause: byName("an answer of KMS with a key in plain text", "/dk.json")}}},
+		{name: "in other encodings", tree: map[string]string{
+			"bom.json": "\xEF\xBB\xBF" + answered, "le.json": "\xFF\xFE" + utf16Of(answered, binary.LittleEndian), "be.txt": "\xFE\xFF" + utf16Of(dataKey, binary.BigEndian),
+			"dk": utf16Of(dataKey, binary.LittleEndian), "be.pem": utf16Of(pem, binary.BigEndian),
+			"odd": "{\x00}", "one": "{", "doc.json": utf16Of(`{"Plaintext": "alone"}`, binary.LittleEndian),
+		}, want: []pack.Error{
+			{Path: "be.pem", Cause: byName("a private key", "/be.pem")},
+			{Path: "be.txt", Cause: byName("an answer of KMS with a key in plain text", "/be.txt")},
+			{Path: "bom.json", Cause: byName("an answer of KMS with a key in plain text", "/bom.json")},
+			{Path: "dk", Cause: byName("an answer of KMS with a key in plain text", "/dk")},
+			{Path: "le.json", Cause: byName("an answer of KMS with a key in plain text", "/le.json")}}},
 		{name: "excluded", tree: map[string]string{"key": "x", "certs/a.pem": pem, "hello.json": "{}", "hello.json.enc": "AQ=="},
 			exclude: []string{"key", "certs/", "/hello.json"}},
 		{name: "allowed", tree: map[string]string{"key": "x", "node_modules/m/test/a.pem": pem, "b.pem": pem}, allow: []string{"node_modules/", "/key"},
