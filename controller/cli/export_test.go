@@ -152,3 +152,10 @@ func KeepOut(file string, before []byte, plain ...string) ([]string, error) {
 	m.before = before
 	return keepOut(m, plain)
 }
+
+// ImportLeftovers returns what import finds in a folder beside what is encrypted.
+func ImportLeftovers(root fs.FS, folder string) (plain, notes []string) {
+	var from imported
+	from.addLeftovers(root, folder)
+	return from.plain, from.notes
+}

@@ -119,6 +119,7 @@ type imported struct {
 	found  []string // sentences
 	plain  []string // files with plain text
 	later  []string // files that the function may still need
+	notes  []string // what was not looked at
 }
 
 func (a *app) importValues(ctx context.Context, f importFlags, names []string) error {
@@ -158,6 +159,7 @@ func (a *app) importValues(ctx context.Context, f importFlags, names []string) e
 		fmt.Fprintf(a.Out, "sealed %s in %s\n", m.scope(name), printable(f.file))
 	}
 	a.tell("found: %s", from.found)
+	a.tell("note: %s", from.notes)
 	a.tell("kept out of git and packages: %s", kept)
 	a.tell("delete now, it is plain text: %s", from.plain)
 	a.tell("delete when the function reads its bundle: %s", from.later)

@@ -77,7 +77,8 @@ func (a *app) readFolder(ctx context.Context, folder, region string) (from impor
 		}
 	}
 	from.later = append(from.later, config+", or kmsDataKey in it if it holds more")
-	return from, from.addLeftovers(root, folder)
+	from.addLeftovers(root, folder)
+	return from, nil
 }
 
 // wrappedKey reads the wrapped data key. Of members of one name the last counts, as it
@@ -196,26 +197,25 @@ func differing(a, b namedValues) (names []string) {
 	return names
 }
 
-// addLeftovers lists what else the procedure leaves in the folder itself.
-func (from *imported) addLeftovers(root fs.FS, folder string) error {
-	entries, err := fs.ReadDir(root, ".")
-	if err != nil {
-		return err
-	}
-	var exclude []string // what is below
-	for _, entry := range entries {
-		if entry.IsDir() {
-			exclude = append(exclude, pack.Pattern(entry.Name()))
-		}
-	}
-	found, err := pack.Leftovers(root, exclude, nil)
-	if err != nil {
-		return nil // more folders than patterns are taken: it is no folder of that procedure
-	}
+// addLeftovers lists what else the procedure leaves in the folder itself. Where that can't
+// be looked at to the end, it says so: the values are sealed for all that.
+func (from *imported) addLeftovers(root fs.FS, folder string) {
+	found, err := pack.Leftovers(filesOnly{root}, nil, nil)
 	for _, one := range found {
 		if file := filepath.Join(folder, filepath.FromSlash(one.Path)); !slices.Contains(from.plain, file) {
 			from.plain = append(from.plain, file)
 		}
 	}
-	return nil
+	if err != nil {
+		from.notes = append(from.notes, fmt.Sprintf("%s was not searched to its end for other plain text: %v", folder, err))
+	}
+}
+
+// filesOnly is a folder without those in it.
+type filesOnly struct{ fs.FS }
+
+// ReadDir returns what of the folder is no folder.
+func (f filesOnly) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(f.FS, name)
+	return slices.DeleteFunc(entries, fs.DirEntry.IsDir), err
 }
