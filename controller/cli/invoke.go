@@ -7,10 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/plan"
@@ -34,7 +39,7 @@ func (a *app) invokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "invoke FUNCTION[:QUALIFIER] | invoke --local FUNCTION [PATH...]",
 		Short: "Call a function, deployed or as the work tree would make it",
-		Long: `Call a function and print its answer. QUALIFIER is an alias or a version; without one
+		Long: `Call a function and print its answer, on a terminal with control characters escaped. QUALIFIER is an alias or a version; without one
 $LATEST is called. With --canary the function says which bundle it opens, if its
 handler is wrapped by the reader, and nothing else of it runs; the bundle has to be the
 one that was applied.
@@ -44,7 +49,8 @@ or folders; default: this folder), its package is made from the work tree with a
 as apply would make it, and both run on the embedded local AWS, in this process. Values
 are unsealed as unseal does it. Runtime, handler and variables are those of the deployed
 function, or --runtime and --handler say them and AWS is not asked for the function. Calls
-of the function to other services than KMS go to local AWS, too, which has none.
+of the function to other services than KMS go to local AWS, too, which has none. Layers
+of others, which the deployed function has, are not copied: what it has in /opt is missing.
 
 Exit status: 0 if the function answered, 2 on an error, the function's own among them.`,
 		Example: `  sealift invoke hello:live --payload '{"name": "world"}'
@@ -109,11 +115,34 @@ func (a *app) invoke(ctx context.Context, f invokeFlags, name string, paths []st
 	if f.canary && answer.Failed == "" {
 		return a.reportCanary(answer, bundle)
 	}
-	_, err = a.Out.Write(append(bytes.TrimRight(answer.Payload, "\n"), '\n'))
+	text := bytes.TrimRight(answer.Payload, "\n")
+	if out, isFile := a.Out.(*os.File); isFile && term.IsTerminal(int(out.Fd())) {
+		text = escaped(text)
+	}
+	_, err = a.Out.Write(append(text, '\n'))
 	if answer.Failed != "" {
 		err = errors.Join(err, hint(fmt.Errorf("%s failed (%s); its answer is on standard output", printable(name), answer.Failed), "see its log with --log"))
 	}
 	return err
+}
+
+// escaped returns text with what a terminal would act on or not show, and what is not UTF-8, escaped as in Go: an
+// answer is the function's, and may repeat what anybody sent to it.
+func escaped(text []byte) []byte {
+	var out []byte
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch quoted := strconv.AppendQuoteRune(nil, r); {
+		case r == utf8.RuneError && size == 1:
+			out = fmt.Appendf(out, `\x%02x`, text[0])
+		case r == '\n', r == '\t', unicode.IsPrint(r):
+			out = append(out, text[:size]...)
+		default:
+			out = append(out, quoted[1:len(quoted)-1]...)
+		}
+		text = text[size:]
+	}
+	return out
 }
 
 // readPayload returns the event, which is JSON.

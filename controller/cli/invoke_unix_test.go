@@ -185,6 +185,18 @@ func TestInvokeLocal(t *testing.T) {
 	if got := s.run(0, "", "sealift invoke --local hello"); !strings.Contains(got, `"bundle":"eyJhbGci","level":"deployed","foreign":"kept"`) {
 		t.Errorf("a package that is patched: %s", got)
 	}
+	layer, err := api.PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{LayerName: aws.String("tools"),
+		Content: &types.LayerVersionContentInput{ZipFile: zipOf(t, fstest.MapFS{"x": {Data: []byte("x")}})}})
+	if err == nil {
+		_, err = api.UpdateFunctionConfiguration(t.Context(), &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String("hello"), Layers: []string{*layer.LayerVersionArn}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = s.run(0, "", "sealift invoke --local hello")
+	if want := "note: the layer " + *layer.LayerVersionArn + " is not copied: what hello has of it in /opt is missing here\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got %s want %s", got, want)
+	}
 	if got := s.run(2, "", "sealift invoke --local other"); !strings.HasPrefix(got, "sealift: no SealedConfig of the function other in .\n") {
 		t.Error(got)
 	}

@@ -174,6 +174,12 @@ func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (
 		code, err = deployed.Package(ctx, conf)
 	}
 	input.Code = &types.FunctionCode{ZipFile: code}
+	own := ":layer:" + plan.Desired{Config: t.Config}.LayerName() + ":"
+	for _, layer := range conf.Layers {
+		if !strings.Contains(layer.ARN, own) {
+			fmt.Fprintf(a.Err, "note: the layer %s is not copied: what %s has of it in /opt is missing here\n", printable(layer.ARN), spec.Function.Name)
+		}
+	}
 	maps.Copy(input.Environment.Variables, conf.Environment)
 	forget(input.Environment.Variables, spec)
 	return input, err
