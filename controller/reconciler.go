@@ -332,6 +332,11 @@ func (r *Reconciler) canary(ctx context.Context, t Target, c plan.Configuration,
 		return nil
 	}
 	opened, err := r.o.Canary.OpenedBundle(ctx, c, version)
+	var problem plan.Problem
+	if errors.As(err, &problem) && problem.Reason == "CanaryFailed" {
+		problem.Message += ", so the alias was not moved to it"
+		return problem
+	}
 	if err != nil {
 		return err
 	}

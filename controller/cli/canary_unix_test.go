@@ -61,13 +61,13 @@ func TestCanaryHoldsTheAlias(t *testing.T) {
 	}
 	commit("def handler(event, context):\n    return 'called'\n")
 	got := s.run(2, "", "sealift apply")
-	want := "sealift: payments/hello: version 2 of hello did not answer the canary, so the alias was not moved to it (CanaryFailed)\nhint: wrap the handler with the reader"
+	want := "sealift: payments/hello: hello:2 did not answer the canary, so the alias was not moved to it (CanaryFailed)\nhint: wrap the handler with the reader"
 	if !strings.Contains(got, want) {
 		t.Errorf("got %s want %s", got, want)
 	}
 	commit(strings.Replace(wrapped, "import sealift\n", "import os, sealift\nos.environ['AWS_LAMBDA_FUNCTION_NAME'] = 'other'\n", 1))
 	got = s.run(2, "", "sealift apply")
-	if want := "sealift: payments/hello: version 3 of hello does not open its bundle (E_CONTEXT), so the alias was not moved to it (CanaryFailed)\n"; !strings.Contains(got, want) {
+	if want := "sealift: payments/hello: hello:3 does not open its bundle (E_CONTEXT), so the alias was not moved to it (CanaryFailed)\n"; !strings.Contains(got, want) {
 		t.Errorf("got %s want %s", got, want)
 	}
 	if got := s.run(0, "", "sealift invoke hello:live"); got != "\"called\"\n" {
@@ -91,7 +91,40 @@ func TestCanaryHoldsTheAlias(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unwrapped(t, api)
+	got = s.run(2, "", "sealift import -f manifests/hello.yaml --finish")
+	want = "sealift: hello:live did not answer the canary\nhint: wrap the handler with the reader (README, \"In the function\"); or, once you saw the deployed code read its bundle, give --confirm-reader\n"
+	if got != want {
+		t.Errorf("got %s want %s", got, want)
+	}
+	if _, err := api.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("hello"), Name: aws.String("live"), FunctionVersion: aws.String("4")}); err != nil {
+		t.Fatal(err)
+	}
 	if got := s.run(0, "", "sealift import -f manifests/hello.yaml --finish"); !strings.HasPrefix(got, "TOKEN is to be removed from us-east-2/hello: spec.environmentRemoved in manifests/hello.yaml\n") {
 		t.Error(got)
+	}
+}
+
+// unwrapped moves the alias of hello to a version with other code, whose handler no reader wraps.
+func unwrapped(t *testing.T, api *lambda.Client) {
+	t.Helper()
+	name := aws.String("hello")
+	code := zipOf(t, fstest.MapFS{"app.py": {Data: []byte("def handler(event, context):\n    return 1\n"), Mode: 0o644}})
+	err := updated(api, "hello")
+	if err == nil {
+		_, err = api.UpdateFunctionCode(t.Context(), &lambda.UpdateFunctionCodeInput{FunctionName: name, ZipFile: code})
+	}
+	if err == nil {
+		err = updated(api, "hello")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := api.PublishVersion(t.Context(), &lambda.PublishVersionInput{FunctionName: name})
+	if err == nil {
+		_, err = api.UpdateAlias(t.Context(), &lambda.UpdateAliasInput{FunctionName: name, Name: aws.String("live"), FunctionVersion: out.Version})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

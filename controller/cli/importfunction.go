@@ -158,7 +158,11 @@ func (a *app) opens(ctx context.Context, alias, region string, obs plan.Observed
 	}
 	opened, err := awslambda.New(cfg, awslambda.Options{Unfenced: true}).OpenedBundle(ctx, obs.Latest, alias)
 	if err == nil && opened != obs.Marker().BundleID {
-		err = fmt.Errorf("%s opens another bundle than the one that was applied", alias)
+		err = fmt.Errorf("%s opens another bundle than the one that was applied", strings.TrimSuffix(obs.Latest.Name+":"+alias, ":"))
+	}
+	var problem plan.Problem
+	if errors.As(err, &problem) && problem.Reason == "CanaryFailed" {
+		return hint(errors.New(problem.Message), "%s; or, once you saw the deployed code read its bundle, give --confirm-reader", problem.Fix)
 	}
 	return err
 }

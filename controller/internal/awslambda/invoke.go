@@ -70,17 +70,21 @@ func (c *Client) OpenedBundle(ctx context.Context, conf plan.Configuration, vers
 	if id, ok := answer.Canary(); ok {
 		return id, nil
 	}
+	called := conf.Name
+	if version != "" {
+		called += ":" + version
+	}
 	problem := plan.Problem{
 		Reason:  "CanaryFailed",
-		Message: fmt.Sprintf("version %s of %s did not answer the canary, so the alias was not moved to it", version, conf.Name),
-		Fix:     "wrap the handler with the reader (README, \"In the function\"), or take spec.function.canary away",
+		Message: called + " did not answer the canary",
+		Fix:     "wrap the handler with the reader (README, \"In the function\")",
 	}
 	if code := readerCode.Find(answer.Payload); answer.Failed != "" && code != nil {
-		problem.Message = fmt.Sprintf("version %s of %s does not open its bundle (%s), so the alias was not moved to it", version, conf.Name, code)
-		problem.Fix = "see the function's log: sealift invoke --log " + conf.Name + ":" + version
+		problem.Message = fmt.Sprintf("%s does not open its bundle (%s)", called, code)
+		problem.Fix = "see the function's log: sealift invoke --log " + called
 	} else if answer.Failed != "" {
-		problem.Message = fmt.Sprintf("version %s of %s failed the canary, so the alias was not moved to it", version, conf.Name)
-		problem.Fix = "see the function's log: sealift invoke --log " + conf.Name + ":" + version
+		problem.Message = called + " failed the canary"
+		problem.Fix = "see the function's log: sealift invoke --log " + called
 	}
 	return "", problem
 }
