@@ -117,7 +117,7 @@ func TestDoctorFindings(t *testing.T) {
 		{"Python", 0, [2]string{`"provided.al2023"`, `"python3.13"`}, nil, 0, "ok         runtime       payments/hello: python3.13: `sealift vendor python` puts the reader beside the code\n"},
 		{"old Python", 0, [2]string{`"provided.al2023"`, `"python3.8"`}, nil, 0, "warn       runtime       payments/hello: there is no reader for python3.8\n"},
 		{"another runtime", 0, [2]string{`"provided.al2023"`, `"ruby3.4"`}, nil, 0, "warn       runtime       payments/hello: there is no reader for ruby3.4\n"},
-		{"image", 0, [2]string{`"PackageType":"Zip"`, `"PackageType":"Image"`}, nil, 2, "fail       package       payments/hello: a container image, which has no package to put a bundle into\n"},
+		{"image", 0, [2]string{`"PackageType":"Zip"`, `"PackageType":"Image"`}, nil, 2, "fail       package       payments/hello: a container image, which has no package to put a bundle into and takes no layers\n"},
 		{"failed", 0, [2]string{`"State":"Active"`, `"State":"Failed"`}, nil, 2, "fail       function      payments/hello: arn:aws:lambda:us-east-2:000000000000:function:hello is in the state Failed\n"},
 		{"in progress", 0, [2]string{`"State":"Active"`, `"State":"Pending"`}, nil, 0, "warn       function      payments/hello: arn:aws:lambda:us-east-2:000000000000:function:hello is being created or updated\n"},
 		{"environment not readable", 0, [2]string{`"Variables":`, `"Error":{"ErrorCode":"AccessDeniedException","Message":"doctor-canary"},"Nothing":`}, nil, 2, "fail       plan          payments/hello: the environment of us-east-2/hello can't be read (AccessDeniedException) (EnvironmentUnreadable)\n"},

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
@@ -120,15 +121,25 @@ func (d *doctor) function(t controller.Target, f awslambda.Details) {
 	default:
 		d.ok("function", t.Key(), "%s", f.ARN)
 	}
-	if f.PackageType == "Image" {
-		d.fail("package", t.Key(), "deploy the function as a .zip package", "a container image, which has no package to put a bundle into")
-	} else {
+	switch {
+	case f.PackageType == "Image" && configurationAlone(t):
+		d.ok("package", t.Key(), "a container image, and the bundle goes into the environment")
+	case f.PackageType == "Image":
+		d.fail("package", t.Key(), "set spec.bundle.delivery to environment and leave spec.package out, or deploy the function as a .zip package",
+			"a container image, which has no package to put a bundle into and takes no layers")
+	default:
 		d.ok("package", t.Key(), "%s", cmp.Or(f.PackageType, "Zip"))
 		d.runtime(t, f.Runtime)
 	}
 	if f.Role == "" {
 		d.fail("role", t.Key(), "give the function a role", "the function has none, so it can't call KMS")
 	}
+}
+
+// configurationAlone reports whether applies write the function's configuration and neither
+// code nor layers.
+func configurationAlone(t controller.Target) bool {
+	return t.Config.Spec.Bundle.Delivery == v1alpha1.DeliveryEnvironment && t.Config.Spec.Package == nil
 }
 
 func settled(f awslambda.Details) bool {
@@ -150,6 +161,8 @@ const firstNode = 18
 func (d *doctor) runtime(t controller.Target, name string) {
 	node := nodeRuntime.FindStringSubmatch(name)
 	switch {
+	case t.Config.Spec.Bundle.Wrapper != "" && !strings.HasPrefix(name, "provided."):
+		d.ok("runtime", t.Key(), "%s: started by the exec wrapper of spec.bundle.wrapper", name)
 	case node != nil:
 		if version, _ := strconv.Atoi(node[1]); version < firstNode {
 			d.fail("runtime", t.Key(), fmt.Sprintf("move the function to nodejs%d.x or later", firstNode), "%s has no AWS SDK v3, with which the reader asks KMS", name)
@@ -170,6 +183,8 @@ func (d *doctor) signing(ctx context.Context, c clients, t controller.Target) {
 	switch {
 	case err != nil:
 		d.errored("code signing", t.Key(), err)
+	case policy == "Enforce" && configurationAlone(t):
+		d.ok("code signing", t.Key(), "Lambda refuses packages and layers without a signature, and none is written")
 	case policy == "Enforce":
 		d.fail("code signing", t.Key(), "take the code signing configuration off the function, or set it to Warn", "Lambda refuses packages without a signature, and sealift signs none")
 	case policy != "":
@@ -191,6 +206,8 @@ func (d *doctor) deployers(ctx context.Context, c clients, t controller.Target, 
 		d.ok("deployers", t.Key(), "no tag of another tool")
 	case t.Config.Spec.Package != nil:
 		d.warn("deployers", t.Key(), "leave spec.package out, so that what it deploys is patched; or take the code out of its hands", "%s deploys the function too, and spec.package would replace its code", tool)
+	case t.Config.Spec.Bundle.Delivery != v1alpha1.DeliveryPackage:
+		d.ok("deployers", t.Key(), "%s deploys the function, and its code stays as it is", tool)
 	default:
 		d.ok("deployers", t.Key(), "%s deploys the function, and its package is patched", tool)
 	}
