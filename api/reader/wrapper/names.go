@@ -81,7 +81,7 @@ func reserved() []reservation {
 		{"Python acts on names that begin so", []string{"PYTHON*"}},
 		{"Java acts on it", []string{"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_HOME", "CLASSPATH"}},
 		{".NET acts on names that begin so", []string{"DOTNET_*", "CORECLR_*", "COMPLUS_*", "ASPNETCORE_*"}},
-		{"Ruby acts on it", []string{"RUBYOPT", "RUBYLIB", "RUBYPATH", "RUBYSHELL", "GEM_HOME", "GEM_PATH", "BUNDLE_GEMFILE"}},
-		{"Perl acts on names that begin so", []string{"PERL5*"}},
+		{"Ruby acts on it", []string{"RUBYOPT", "RUBYLIB", "RUBYPATH", "RUBYSHELL", "GEM_HOME", "GEM_PATH", "RUBYGEMS_GEMDEPS", "BUNDLE_GEMFILE", "BUNDLE_PATH", "BUNDLE_APP_CONFIG"}},
+		{"Perl acts on it", []string{"PERL5*", "PERLLIB"}},
 	}
 }

@@ -222,7 +222,7 @@ func TestReservedNames(t *testing.T) {
 		"PATH", "Path", "HOME", "TMPDIR", "LD_PRELOAD", "LD_LIBRARY_PATH", "ld_audit", "GLIBC_TUNABLES", "GCONV_PATH", "BASH_ENV", "OPENSSL_CONF", "SSL_CERT_FILE",
 		"SSLKEYLOGFILE", "NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "NODE_TLS_REJECT_UNAUTHORIZED", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME",
 		"JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER_PATH", "COMPlus_EnableEventPipe",
-		"RUBYOPT", "RUBYLIB", "GEM_PATH", "PERL5OPT",
+		"RUBYOPT", "RUBYLIB", "GEM_PATH", "RUBYGEMS_GEMDEPS", "BUNDLE_GEMFILE", "BUNDLE_PATH", "PERL5OPT", "PERLLIB",
 	} {
 		if wrapper.ReservedFor(name) == "" {
 			t.Errorf("%s is free", name)
@@ -230,7 +230,7 @@ func TestReservedNames(t *testing.T) {
 	}
 	for _, name := range []string{
 		"DB_PASSWORD", "API_TOKEN", "test_data", "AWSX", "MY_AWS_KEY", "HANDLER", "_HANDLER2", "SEALIFT", "PATH_TOKEN", "HOMEPAGE_KEY", "NODE_RPC_PASSWORD", "NODE_AUTH_TOKEN",
-		"JAVA_API_KEY", "DOTNET", "RUBY_TOKEN", "OPENSSL_PASSWORD", "HTTPS_PROXY", "ConnectionStrings__Default", "LD", "PS4_KEY",
+		"JAVA_API_KEY", "DOTNET", "RUBY_TOKEN", "OPENSSL_PASSWORD", "HTTPS_PROXY", "ConnectionStrings__Default", "LD", "PS4_KEY", "BUNDLE", "PERL",
 	} {
 		if reason := wrapper.ReservedFor(name); reason != "" {
 			t.Errorf("%s is reserved: %s", name, reason)
