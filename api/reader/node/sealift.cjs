@@ -381,16 +381,20 @@ function decrypt(bundle, dataKey) {
   const derive = (info) => Buffer.from(crypto.hkdfSync('sha256', dataKey, bundle.id, info, 32));
   if (!crypto.timingSafeEqual(derive('sealift/bundle/1 commit'), bundle.commitment)) throw authFailed();
   const contentKey = derive('sealift/bundle/1 cek');
+  let payload;
   try {
     // Without authTagLength Node.js accepts tags as short as four bytes.
     const gcm = crypto.createDecipheriv('aes-256-gcm', contentKey, bundle.iv, { authTagLength: 16 });
     gcm.setAAD(bundle.aad);
     gcm.setAuthTag(bundle.tag);
-    return parsePayload(Buffer.concat([gcm.update(bundle.ciphertext), gcm.final()]));
+    payload = gcm.update(bundle.ciphertext); // all of it: GCM holds nothing back for final
+    gcm.final();
+    return parsePayload(payload);
   } catch {
     throw authFailed();
   } finally {
     contentKey.fill(0);
+    payload?.fill(0);
   }
 }
 
@@ -404,7 +408,6 @@ function parsePayload(payload) {
     values[name] = text;
   }
   if (!Buffer.from(JSON.stringify(values)).equals(payload)) throw authFailed();
-  payload.fill(0);
   return values;
 }
 

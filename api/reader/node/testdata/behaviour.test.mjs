@@ -212,6 +212,26 @@ test('KMS recovers in the fourth try', async (t) => {
   assert.ok(elapsed <= 100 + 200 + 400 + 50, `took ${elapsed} ms`);
 });
 
+test('the decrypted payload is wiped, also of one that is refused', async (t) => {
+  const make = crypto.createDecipheriv;
+  const texts = [];
+  t.mock.method(crypto, 'createDecipheriv', (...given) => {
+    const gcm = make(...given);
+    const update = gcm.update.bind(gcm);
+    gcm.update = (data) => {
+      texts.push(update(data));
+      return texts.at(-1);
+    };
+    return gcm;
+  });
+  await open({ env: task(), client: fake() });
+  const bad = JSON.parse(fs.readFileSync(new URL('../../vectors/payload-name-dot.json', import.meta.url), 'utf8'));
+  const client = { decrypt: async () => ({ Plaintext: new Uint8Array(Buffer.from(bad.kms.plaintext, 'hex')) }) };
+  await assert.rejects(open({ env: task(bad.bundle), client }), { code: 'E_AUTH' });
+  assert.equal(texts.length, 2);
+  for (const text of texts) assert.ok(text.length > 0 && text.every((byte) => byte === 0));
+});
+
 for (const [name, answer] of Object.entries({ silence, deaf })) {
   test(`KMS that never answers is given up within seven seconds: ${name}`, { skip: old && 'the mock clock of Node.js 18 forgets timers' }, async (t) => {
     mockTimers(t);
