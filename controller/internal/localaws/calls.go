@@ -16,8 +16,10 @@ const maxCalls = 1 << 16
 
 // Call is one AWS call that was answered.
 type Call struct {
-	Service   string `json:"service"`
-	Region    string `json:"region"`
+	Service string `json:"service"`
+	Region  string `json:"region"`
+	// Account is that of the role whose credentials the call came with, "" for the account of the server.
+	Account   string `json:"account,omitempty"`
 	Operation string `json:"operation"`
 	// Resource is the ARN of the key, alias or function that the call was about, "" when there is none: the data keys drawn
 	// from a KMS key are its successful GenerateDataKey calls.

@@ -5,6 +5,7 @@ const (
 	kmsAPI      = "https://docs.aws.amazon.com/kms/latest/APIReference/API_"
 	lambdaAPI   = "https://docs.aws.amazon.com/lambda/latest/api/API_"
 	lambdaGuide = "https://docs.aws.amazon.com/lambda/latest/dg/"
+	stsAPI      = "https://docs.aws.amazon.com/STS/latest/APIReference/API_"
 )
 
 // motoDifferences are the answers of moto 5.2.1 that are not AWS's: the check, what moto answers, and the page that says what AWS
@@ -115,5 +116,13 @@ func motoDifferences() []difference {
 		{"lambda weights: more than all", "", lambdaAPI + "AliasRoutingConfiguration.html"},
 		{"lambda weights: no such version", "", lambdaAPI + "CreateAlias.html"},
 		{"lambda weights: of itself", "", lambdaAPI + "AliasRoutingConfiguration.html"},
+		{"sts assume role refusals: ARN without an account", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: duration too long", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: duration too short", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: external ID with a blank", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: no ARN of a role", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: session name too short", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role refusals: session name with a blank", "", stsAPI + "AssumeRole.html"},
+		{"sts assume role: user's id", "false", stsAPI + "GetCallerIdentity.html"},
 	}
 }

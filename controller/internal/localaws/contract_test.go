@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
@@ -42,10 +43,13 @@ type contract struct {
 	*testing.T
 	kms    *kms.Client
 	lambda *lambda.Client
-	role   string // the ARN of a role that functions of the endpoint can have
-	wait   func() // makes the time pass that a write takes, where it does not pass by itself
-	name   string // the case
-	unique string // begins the names of what the case makes
+	sts    *sts.Client
+	// assumed is the ARN of a role that the caller may assume, "" for none.
+	assumed string
+	role    string // the ARN of a role that functions of the endpoint can have
+	wait    func() // makes the time pass that a write takes, where it does not pass by itself
+	name    string // the case
+	unique  string // begins the names of what the case makes
 	// checks is every question of the case with the endpoint's answer and AWS's.
 	checks map[string]answers
 }
@@ -156,10 +160,10 @@ func TestJudge(t *testing.T) {
 func runContract(t *testing.T, conf aws.Config, c contract, known []difference) {
 	t.Helper()
 	checks := map[string]answers{}
-	for _, test := range slices.Concat(kmsContract(), lambdaContract()) {
+	for _, test := range slices.Concat(kmsContract(), lambdaContract(), stsContract()) {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(&contract{
-				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), role: c.role, wait: c.wait, name: test.name,
+				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), sts: sts.NewFromConfig(conf), role: c.role, assumed: c.assumed, wait: c.wait, name: test.name,
 				unique: "sealift-contract-" + strings.ToLower(rand.Text()[:10]), checks: checks,
 			})
 		})
@@ -181,7 +185,7 @@ func TestContract(t *testing.T) {
 	listener := httptest.NewServer(open(t, localaws.Options{Now: now, Settle: settle}))
 	t.Cleanup(listener.Close)
 	conf := aws.Config{Region: region, BaseEndpoint: &listener.URL, Credentials: keys(), Retryer: awstest.Retryer}
-	runContract(t, conf, contract{role: "arn:aws:iam::000000000000:role/contract", wait: func() { passed.Add(int64(settle)) }}, nil)
+	runContract(t, conf, contract{role: "arn:aws:iam::000000000000:role/contract", assumed: "arn:aws:iam::111122223333:role/team/contract", wait: func() { passed.Add(int64(settle)) }}, nil)
 }
 
 // TestContractMoto runs the suite against an independent emulator of AWS, with the differences that are known of it.
@@ -192,11 +196,11 @@ func TestContractMoto(t *testing.T) {
 	t.Parallel()
 	endpoint := startMoto(t)
 	conf := aws.Config{Region: region, BaseEndpoint: &endpoint, Credentials: keys(), Retryer: awstest.Retryer}
-	runContract(t, conf, contract{role: motoRole(t, endpoint), wait: func() {}}, motoDifferences())
+	runContract(t, conf, contract{role: motoRole(t, endpoint), assumed: "arn:aws:iam::111122223333:role/team/contract", wait: func() {}}, motoDifferences())
 }
 
 // TestContractAWS runs the suite against AWS, with the credentials and the region of the environment and the role of functions
-// that SEALIFT_CONTRACT_ROLE names. It leaves KMS keys behind that are deleted in seven days.
+// that SEALIFT_CONTRACT_ROLE names; the one of SEALIFT_CONTRACT_ASSUME, if it is set, is assumed. It leaves KMS keys behind that are deleted in seven days.
 func TestContractAWS(t *testing.T) {
 	if os.Getenv("SEALIFT_CONTRACT_AWS") != "1" {
 		t.Skip("SEALIFT_CONTRACT_AWS is not 1: it makes keys and functions in an account")
@@ -209,7 +213,7 @@ func TestContractAWS(t *testing.T) {
 	if role == "" {
 		t.Fatal("SEALIFT_CONTRACT_ROLE names no role for functions")
 	}
-	runContract(t, conf, contract{role: role, wait: func() {}}, nil)
+	runContract(t, conf, contract{role: role, assumed: os.Getenv("SEALIFT_CONTRACT_ASSUME"), wait: func() {}}, nil)
 }
 
 // startMoto starts moto_server and returns its URL.

@@ -3,20 +3,20 @@
 // it refuses, and what it does not have, it refuses by name.
 //
 // One endpoint serves the three services. Requests must be signed in form (Signature Version 4); the signature itself is
-// not verified, any credentials do. The region is the one of the credential scope, and each region has its own keys and
-// functions. All time is the injected clock's: nothing here sleeps, starts a goroutine or waits for a timer, so that the
+// not verified, any credentials do; those that AssumeRole gives out are of their role's account, and end. The region is the
+// one of the credential scope, and each region of each account has its own keys and functions. All time is the injected clock's: nothing here sleeps, starts a goroutine or waits for a timer, so that the
 // handler works behind a socket and behind an in-process http.RoundTripper alike.
 package localaws
 
 import (
 	"cmp"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
+	"sync"
 	"time"
 
 	"sealift.dev/sealift/controller/internal/localaws/kms"
@@ -65,9 +65,12 @@ type Server struct {
 	random  io.Reader
 	logger  *slog.Logger
 	folder  *state.Folder
-	kms     *kms.Service
-	lambda  *lambda.Service
+	sts     *sts.Service
 	calls   callLog
+
+	mu       sync.Mutex
+	accounts map[string]*services
+	opening  func(*state.Folder) (*services, error)
 }
 
 // Open returns a Server with what its folder holds. A folder that another process has open is an error wrapping ErrInUse; a
@@ -88,20 +91,13 @@ func Open(options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open local AWS: %w", err)
 	}
-	server := &Server{account: options.Account, token: options.SessionToken, random: wire.Random(options.Rand), logger: options.Logger, folder: folder}
-	if err := server.open(options); err != nil {
+	server := &Server{account: options.Account, token: options.SessionToken, random: wire.Random(options.Rand), logger: options.Logger, folder: folder, accounts: map[string]*services{}}
+	server.sts = &sts.Service{Now: options.Now, Random: server.random, Token: options.SessionToken}
+	server.opening = func(folder *state.Folder) (*services, error) { return server.open(folder, options) }
+	if _, err := server.in(options.Account); err != nil {
 		return nil, fmt.Errorf("open local AWS: %w", errors.Join(err, folder.Close()))
 	}
 	return server, nil
-}
-
-func (s *Server) open(options Options) (err error) {
-	s.kms, err = kms.Open(kms.Options{Folder: s.folder, Now: options.Now, Random: s.random})
-	if err != nil {
-		return err
-	}
-	s.lambda, err = lambda.Open(lambda.Options{Folder: s.folder, Now: options.Now, Random: s.random, Settle: options.Settle, Invoker: options.Invoker})
-	return err
 }
 
 // Close gives the folder back. No request may be under way or come after it.
@@ -111,17 +107,21 @@ func (s *Server) Close() error {
 
 // ServeHTTP answers one request: an AWS call, the download of a package, or the list of calls.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	account := s.account
+	if named, rest := accountOf(r); named != "" {
+		account, r = named, rest
+	}
 	switch {
 	case r.URL.Path == callsPath:
 		s.serveCalls(w, r)
 	case r.Method == http.MethodGet && len(r.URL.Path) > len(lambda.DownloadPath) && r.URL.Path[:len(lambda.DownloadPath)] == lambda.DownloadPath:
-		s.lambda.Download(w, r)
+		s.download(w, r, account)
 	default:
-		s.serveAWS(w, r)
+		s.serveAWS(w, r, account)
 	}
 }
 
-func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request, account string) {
 	id, err := wire.NewID(s.random)
 	if err != nil {
 		http.Error(w, "local AWS has no randomness", http.StatusInternalServerError)
@@ -129,11 +129,18 @@ func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Amzn-Requestid", id)
 	signed, refusal := parseAuthorization(r.Header.Get("Authorization"))
-	if given := r.Header.Get("X-Amz-Security-Token"); refusal == nil && s.token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(s.token)) != 1 {
-		refusal = wire.Errorf(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
+	caller := wire.Caller{Region: signed.region, Account: account, RequestID: id}
+	if refusal == nil {
+		refusal = s.authenticate(&caller, signed.accessKey, r.Header.Get("X-Amz-Security-Token"))
 	}
-	caller := wire.Caller{Region: signed.region, Account: s.account, RequestID: id, Endpoint: endpoint(r)}
+	caller.Endpoint = endpoint(r)
+	if caller.Account != s.account {
+		caller.Endpoint += accountsPath + caller.Account
+	}
 	call := Call{Service: cmp.Or(signed.service, guessService(r)), Region: signed.region}
+	if caller.Account != s.account {
+		call.Account = caller.Account
+	}
 	call.record(s.answer(w, r, call.Service, caller, refusal))
 	s.calls.add(call)
 	s.log(r, call)
@@ -141,6 +148,10 @@ func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request) {
 
 // answer hands a request to its service; one with a refusal is refused in that service's form.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, service string, caller wire.Caller, refusal *wire.Error) wire.Outcome {
+	own, err := s.in(caller.Account)
+	if err != nil && refusal == nil {
+		refusal = wire.AsError(err)
+	}
 	switch {
 	case service == "kms" && refusal != nil:
 		refusal.Status = http.StatusBadRequest // KMS answers 400 to everything that a caller does wrong
@@ -150,11 +161,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, service string, 
 	case refusal != nil:
 		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), refusal)
 	case service == "kms":
-		return s.kms.Serve(w, r, caller)
+		return own.kms.Serve(w, r, caller)
 	case service == "lambda":
-		return s.lambda.Serve(w, r, caller)
+		return own.lambda.Serve(w, r, caller)
 	case service == "sts":
-		return sts.Serve(w, r, caller)
+		return s.sts.Serve(w, r, caller)
 	default:
 		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), wire.Errorf(http.StatusNotFound, "UnknownOperationException",
 			"local AWS has the services kms, lambda and sts, and not %s", service))

@@ -122,8 +122,8 @@ func TestSignatures(t *testing.T) {
 			status: 404, code: "UnknownOperationException", answer: "local AWS does not have the Lambda operation GET /2015-03-31/layers",
 		},
 		{
-			name: "unknown STS operation", method: "POST", path: "/", header: map[string]string{"Authorization": signed("sts")}, body: "Action=AssumeRole&Version=2011-06-15",
-			status: 400, answer: "<Code>InvalidAction</Code><Message>Could not find operation AssumeRole for version 2011-06-15: local AWS has GetCallerIdentity only</Message>",
+			name: "unknown STS operation", method: "POST", path: "/", header: map[string]string{"Authorization": signed("sts")}, body: "Action=GetSessionToken&Version=2011-06-15",
+			status: 400, answer: "<Code>InvalidAction</Code><Message>Could not find operation GetSessionToken for version 2011-06-15: local AWS has AssumeRole and GetCallerIdentity only</Message>",
 		},
 		{
 			name: "KMS input that is no JSON", method: "POST", path: "/", header: map[string]string{"X-Amz-Target": describe, "Authorization": signed("kms")}, body: "{",

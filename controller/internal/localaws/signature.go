@@ -11,13 +11,13 @@ import (
 // signature is what a Signature Version 4 tells of a request.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html.
 type signature struct {
-	region, service string
+	accessKey, region, service string
 }
 
 const algorithm = "AWS4-HMAC-SHA256"
 
 var (
-	credential    = regexp.MustCompile(`^[A-Za-z0-9_]{1,128}/[0-9]{8}/([^/]+)/([a-z0-9-]+)/aws4_request$`)
+	credential    = regexp.MustCompile(`^([A-Za-z0-9_]{1,128})/[0-9]{8}/([^/]+)/([a-z0-9-]+)/aws4_request$`)
 	regionName    = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	signedHeaders = regexp.MustCompile(`^[a-z0-9-]+(;[a-z0-9-]+)*$`)
 	hexSignature  = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -40,7 +40,7 @@ func parseAuthorization(header string) (signature, *wire.Error) {
 		return signature{}, wire.Errorf(http.StatusForbidden, "IncompleteSignatureException",
 			"Authorization header requires '%s', a 'Credential' with its scope, 'SignedHeaders' and a 'Signature' parameter", algorithm)
 	}
-	signed := signature{region: scope[1], service: scope[2]}
+	signed := signature{accessKey: scope[1], region: scope[2], service: scope[3]}
 	if !regionName.MatchString(signed.region) {
 		return signature{service: signed.service}, wire.Errorf(http.StatusForbidden, "InvalidSignatureException", "Credential should be scoped to a valid region.")
 	}

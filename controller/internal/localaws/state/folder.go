@@ -54,6 +54,15 @@ func Open(dir string) (*Folder, error) {
 	return f, nil
 }
 
+// Sub returns the folder below f of a name, a slash-separated path of elements, which belongs to f: it is open as long as
+// f is. What is in it is among f's own documents where f is on disk.
+func (f *Folder) Sub(name string) *Folder {
+	if f.memory != nil {
+		return &Folder{memory: map[string][]byte{}}
+	}
+	return &Folder{dir: f.path(name)}
+}
+
 // Close gives the folder back. Documents of a Folder in memory stay readable.
 func (f *Folder) Close() error {
 	if f.lock == nil {
@@ -148,6 +157,9 @@ func (f *Folder) path(name string) string {
 
 func (f *Folder) walk(visit func(name string) error) error {
 	err := filepath.WalkDir(f.dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path == f.dir {
+			return nil // a Sub that nothing was put into
+		}
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -19,6 +19,8 @@ type Caller struct {
 	Region string
 	// Account is the twelve-digit account that answers.
 	Account string
+	// Principal is the ARN of the session of a role that the credentials are of, "" for the account's root.
+	Principal string
 	// RequestID is the identifier that the answer carries in x-amzn-RequestId.
 	RequestID string
 	// Endpoint is the URL under which the caller reached the server, without a trailing slash.
