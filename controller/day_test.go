@@ -121,8 +121,8 @@ func (d *day) events() []event {
 				d.commit()
 			},
 			func() {
-				disabled := "DisabledException: kms Decrypt with " + d.sealing + ": the key is disabled"
-				d.wants("f40", "Ready=False Sealed=False Drifted=False Stalled=True "+strings.Replace(disabled, "kms Decrypt", "unseal TOKEN: kms Decrypt", 1))
+				disabled := "DisabledException: kms:Decrypt on " + d.sealing + ": the key is disabled"
+				d.wants("f40", "Ready=False Sealed=False Drifted=False Stalled=True "+strings.Replace(disabled, "kms:Decrypt", "unseal TOKEN: kms:Decrypt", 1))
 				d.wants("f41", well)
 			}},
 		{"the key is enabled again", func() { d.must(d.keys.EnableKey(d.t.Context(), &kms.EnableKeyInput{KeyId: &d.sealing})) }, func() { d.wants("f40", well) }},

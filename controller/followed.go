@@ -24,6 +24,7 @@ type followed struct {
 	fault  error  // why the manifest at the branch's head can't be used, or nil
 	logged string // what was logged last of its state
 	ill    bool   // whether that was something wrong
+	told   Event  // the last one
 }
 
 var errNotLookedAt = errors.New("its function was not looked at yet")
@@ -97,7 +98,7 @@ func (o *Operator) target(key string) (Target, bool) {
 // take follows the configs of a set from now on, and returns the keys of those that a
 // pass is to look at. A config whose manifest is a fault stays as it was. o.mu is held.
 func (o *Operator) take(ctx context.Context, set Set) []string {
-	faults := o.takeFaults(ctx, set.Faults)
+	faults := o.takeFaults(ctx, set)
 	var changed []string
 	present := make(map[string]bool, len(set.Targets))
 	for _, t := range set.Targets {
@@ -140,7 +141,8 @@ func (o *Operator) begun(key string) bool {
 
 // takeFaults replaces the faults, logs those that are new, and returns all by file. o.mu
 // is held.
-func (o *Operator) takeFaults(ctx context.Context, now []Fault) map[string]error {
+func (o *Operator) takeFaults(ctx context.Context, set Set) map[string]error {
+	now := set.Faults
 	known := make(map[string]string, len(o.faults))
 	for _, fault := range o.faults {
 		known[fault.File] = fault.Err.Error()
@@ -151,6 +153,9 @@ func (o *Operator) takeFaults(ctx context.Context, now []Fault) map[string]error
 		faults[fault.File] = fault.Err
 		if known[fault.File] != fault.Err.Error() {
 			o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
+			if o.o.Events != nil {
+				o.o.Events(Event{Time: o.o.Now().UTC(), Type: EventInvalid, File: fault.File, Revision: set.Revision, Reason: plan.ReasonInvalid, Message: fault.Err.Error()})
+			}
 		}
 	}
 	return faults

@@ -37,18 +37,21 @@ type Pass struct {
 	Changes []plan.Item // that were made
 }
 
-// OperatorOptions configure an Operator. Every field is required.
+// OperatorOptions configure an Operator. Every field but Events is required.
 type OperatorOptions struct {
 	Branch    Branch
 	Selection Selection
-	// Reconciler returns that of a region. It is called by several goroutines at once.
-	Reconciler  func(ctx context.Context, region string) (*Reconciler, error)
+	// Reconciler returns that for a target. It is called by several goroutines at once.
+	Reconciler  func(ctx context.Context, t Target) (*Reconciler, error)
 	SealingKeys []string      // ARNs; see Reconciler.Apply
 	Interval    time.Duration // between two looks at the branch
 	Workers     int           // passes at the same time
 	Recorder    Recorder
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Events is told what becomes of the configs, by several goroutines at once. Nil: nobody
+	// is.
+	Events func(Event)
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 const (
@@ -197,13 +200,14 @@ func (o *Operator) pass(ctx context.Context, t Target) error {
 	o.o.Recorder.Passed(p)
 	if p.Class != plan.Interrupted {
 		o.note(ctx, t, result, err)
+		o.tell(NewEvent(t, result, err, o.o.Now()))
 	}
 	return err
 }
 
 func (o *Operator) reconcile(ctx context.Context, t Target) (_ Result, err error) {
 	defer catch(&err)
-	r, err := o.o.Reconciler(ctx, t.Region())
+	r, err := o.o.Reconciler(ctx, t)
 	if err != nil {
 		return Result{}, err
 	}

@@ -111,7 +111,7 @@ func newOperation(f *fixture) *operated {
 func (op *operated) newOperator() *controller.Operator {
 	return controller.NewOperator(controller.OperatorOptions{
 		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}, DefaultRegion: op.defaultRegion},
-		Reconciler: func(context.Context, string) (*controller.Reconciler, error) {
+		Reconciler: func(context.Context, controller.Target) (*controller.Reconciler, error) {
 			if op.panics.Add(-1) >= 0 {
 				panic(canary)
 			}
@@ -320,7 +320,7 @@ func TestOperatorFailures(t *testing.T) {
 		})
 		op.start()
 		after(20 * time.Second)
-		missing := "ResourceNotFoundException: lambda GetFunction of missing in us-east-2: no such function"
+		missing := "ResourceNotFoundException: lambda:GetFunction on missing in us-east-2: no such function"
 		opens := "Invalid: unseal OTHER: does not open: its key, header or ciphertext is not what it was sealed with"
 		if got, want := op.said("f00"), "Ready=False Sealed=Unknown Drifted=Unknown Stalled=True "+missing; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -256,7 +256,7 @@ func TestApplyRefuses(t *testing.T) {
 			},
 			{
 				name: "no bundle key", sealed: map[string]string{"TOKEN": good["TOKEN"]}, kmsKey: "alias/missing",
-				err:   "payments/hello: kms GenerateDataKey with alias/missing: no such key",
+				err:   "payments/hello: kms:GenerateDataKey on alias/missing in us-east-2: no such key",
 				calls: []string{"Decrypt", "GenerateDataKey NotFoundException"},
 			},
 		}

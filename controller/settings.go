@@ -27,6 +27,9 @@ type Settings struct {
 	SealingKeys []SealingKey `json:"sealingKeys,omitempty"`
 	// BundleKey is the KMS key (id, ARN or alias) of configs that name none.
 	BundleKey string `json:"bundleKey,omitempty"`
+	// AssumeRoles are the roles that may be assumed for functions whose config names one of
+	// them, when a person works in this repository's work tree.
+	AssumeRoles []string `json:"assumeRoles,omitempty"`
 	// Region is that of functions whose config names none.
 	Region string `json:"region,omitempty"`
 
@@ -118,6 +121,14 @@ func (s Settings) validate(fault func(field, cause string)) {
 		}
 		if p := key.PublicKey; p != "" && (p == "." || !fs.ValidPath(p) || strings.Contains(p, `\`)) {
 			fault(at+".publicKey", `not the path of a file below this one's folder, with "/" and without "." and ".." as parts`)
+		}
+	}
+	for i, role := range s.AssumeRoles {
+		switch at := fmt.Sprintf("assumeRoles[%d]", i); {
+		case !v1alpha1.ValidRoleARN(role):
+			fault(at, "not the ARN of an IAM role (arn:aws:iam::ACCOUNT:role/NAME)")
+		case slices.Contains(s.AssumeRoles[:i], role):
+			fault(at, "given twice")
 		}
 	}
 	if k := s.BundleKey; k != "" && !envelope.ValidKeyARN(k) && (!bundleKey.MatchString(k) || strings.Contains(k, "alias/aws/")) {

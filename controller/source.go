@@ -43,9 +43,10 @@ type Selection struct {
 
 // Set is what a commit holds.
 type Set struct {
-	Targets []Target // in the order of their files
-	Faults  []Fault  // the other manifests, in the same order
-	Again   bool     // a fault may be over though the commit stays: there was no default region
+	Revision string
+	Targets  []Target // in the order of their files
+	Faults   []Fault  // the other manifests, in the same order
+	Again    bool     // a fault may be over though the commit stays: there was no default region
 }
 
 // Fault is a manifest that can't be used, or that says of a config or function what
@@ -101,7 +102,7 @@ func Survey(ctx context.Context, commit Commit, history History, sel Selection) 
 	if err != nil {
 		return Set{}, err
 	}
-	var set Set
+	set := Set{Revision: commit.Revision()}
 	for _, file := range files {
 		if faults[file.Path] != nil {
 			continue

@@ -15,6 +15,7 @@ import (
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller/internal/iam"
 	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -42,8 +43,15 @@ func (t Target) Manifest() v1alpha1.File { return t.file }
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
 
-// function returns region/name.
-func (t Target) function() string { return t.region + "/" + t.Config.Spec.Function.Name }
+// function returns region/name, behind the account of the role that is assumed for it, if
+// there is one: functions of one name in two accounts are two.
+func (t Target) function() string {
+	name := t.region + "/" + t.Config.Spec.Function.Name
+	if _, account := v1alpha1.RolePlace(t.Config.Spec.Function.RoleARN); account != "" {
+		name = account + "/" + name
+	}
+	return name
+}
 
 // PackageDir returns the folder of spec.package.path, from the repository's root, or
 // "" if the deployed package is patched.
@@ -76,6 +84,9 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	// A function asks KMS in its own region, and a key is known in its own alone.
 	if key, err := arn.Parse(spec.Bundle.KMSKey); err == nil && key.Region != t.region {
 		return fmt.Errorf("spec.bundle.kmsKey: the key is in %s, and the function in %s; name a key of the function's region", key.Region, t.region)
+	}
+	if partition, _ := v1alpha1.RolePlace(spec.Function.RoleARN); partition != "" && partition != iam.PartitionOf(t.region) {
+		return fmt.Errorf("spec.function.roleARN: the role is of the partition %s, and %s is in %s, where it is not known", partition, t.region, iam.PartitionOf(t.region))
 	}
 	startByWrapper(t.Config)
 	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {

@@ -61,17 +61,18 @@ func ValidateSet(files []File) Errors {
 // Conflicts reports whether f and other can't stand side by side, as ValidateSet has it.
 func (f File) Conflicts(other File) bool {
 	one, two := f.Config.Spec.Function, other.Config.Spec.Function
-	sameFunction := one.Name == two.Name && (one.Region == two.Region || one.Region == "" || two.Region == "")
+	sameFunction := one.Name == two.Name && one.assumedAccount() == two.assumedAccount() && (one.Region == two.Region || one.Region == "" || two.Region == "")
 	return sameFunction || f.Config.Namespace == other.Config.Namespace && f.Config.Name == other.Config.Name
 }
 
-// functionIndex holds the first config of each function, by name and region, and of each
-// function name in any region.
+// functionIndex holds the first config of each function, by the account of its role, name
+// and region, and of each function name in any region.
 type functionIndex map[string]File
 
 // add returns the config that names the same function as f does; without one it takes f in.
 func (x functionIndex) add(f File) (File, bool) {
-	name, region := f.Config.Spec.Function.Name, f.Config.Spec.Function.Region
+	function := f.Config.Spec.Function
+	name, region := function.assumedAccount()+"/"+function.Name, function.Region
 	exact, anywhere := name+"/"+region, name+"/*"
 	same := []string{exact, name + "/"}
 	if region == "" {

@@ -39,6 +39,22 @@ func TestValidateSet(t *testing.T) {
 			want: []string{"b.yaml:8: spec.function.name: function one is also configured in a.yaml:8; want one config for a function"},
 		},
 		{
+			name: "one name in two accounts",
+			files: map[string]string{
+				"a.yaml": manifest("x", "one", "name: one, region: us-east-2"),
+				"b.yaml": manifest("x", "two", "name: one, region: us-east-2, roleARN: \"arn:aws:iam::111122223333:role/deploy\""),
+				"c.yaml": manifest("x", "three", "name: one, region: us-east-2, roleARN: \"arn:aws:iam::444455556666:role/deploy\""),
+			},
+		},
+		{
+			name: "one function by two roles",
+			files: map[string]string{
+				"a.yaml": manifest("x", "one", "name: one, region: us-east-2, roleARN: \"arn:aws:iam::111122223333:role/deploy\""),
+				"b.yaml": manifest("x", "two", "name: one, roleARN: \"arn:aws:iam::111122223333:role/other\""),
+			},
+			want: []string{"b.yaml:8: spec.function.name: function one is also configured in a.yaml:8; want one config for a function"},
+		},
+		{
 			name: "one function, second without region",
 			files: map[string]string{
 				"a.yaml": manifest("x", "one", "name: one, region: us-east-2"),

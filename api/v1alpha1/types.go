@@ -130,7 +130,8 @@ type FunctionSpec struct {
 	Name string `json:"name"`
 
 	// account is the AWS account id of an ARN given as name, which Default sets. It is
-	// empty for a bare name: then the account is the one of the caller's credentials.
+	// empty for a bare name: then the account is the one of roleARN or of the caller's
+	// credentials.
 	// A function of another account must be refused.
 	Account string `json:"-"`
 
@@ -146,6 +147,24 @@ type FunctionSpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_-]*[a-zA-Z_-][a-zA-Z0-9_-]*$`
 	Alias string `json:"alias,omitempty"`
+
+	// roleARN is the IAM role that sealift assumes for this function, in the function's own
+	// account: what is asked of Lambda, and of KMS for the bundle key, is asked with that
+	// role's credentials. Sealed values are opened with sealift's own. It has to be a role that
+	// the operator was given by --assume-role, or assumeRoles of .sealift.yaml names. Absent:
+	// sealift's own credentials.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:iam::[0-9]{12}:role/([a-zA-Z0-9_+=,.@-]+/)*[a-zA-Z0-9_+=,.@-]{1,64}$`
+	RoleARN string `json:"roleARN,omitempty"`
+
+	// externalID is what the trust policy of roleARN asks for as sts:ExternalId. It is no
+	// secret.
+	// +optional
+	// +kubebuilder:validation:MinLength=2
+	// +kubebuilder:validation:MaxLength=1224
+	// +kubebuilder:validation:Pattern=`^[a-zA-Z0-9_+=,.@:/-]*$`
+	ExternalID string `json:"externalID,omitempty"`
 
 	// canary has an apply ask each new version which bundle it opens, and move the alias only
 	// to one that opens the bundle that was applied. The function's handler has to be wrapped

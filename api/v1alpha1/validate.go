@@ -56,6 +56,7 @@ func Validate(c *SealedConfig) field.ErrorList {
 	return slices.Concat(
 		validateMeta(c),
 		validateFunction(c.Spec.Function, spec.Child("function")),
+		validateRole(c.Spec.Function, spec.Child("function")),
 		validateCanary(c.Spec, spec.Child("function", "canary")),
 		validatePackage(c.Spec.Package, spec.Child("package")),
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),

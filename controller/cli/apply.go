@@ -19,6 +19,7 @@ type applyFlags struct {
 	diffFlags
 	allowDirty  bool
 	sealingKeys []string
+	events      string // file
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -46,11 +47,13 @@ still is.`,
 	}
 	f.register(cmd)
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 
 func (f *applyFlags) register(cmd *cobra.Command) {
 	f.diffFlags.register(cmd)
+	registerEvents(cmd.Flags(), &f.events)
 	cmd.Flags().BoolVar(&f.allowDirty, "allow-dirty", false, "apply HEAD although the work tree differs from it")
 	cmd.Flags().StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
 }
@@ -93,7 +96,12 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 			return err
 		}
 	}
-	done, err := a.applyAll(ctx, a.newPass(s.uploads, f.unfenced, f.keysOf(s.repo)), targets, do)
+	events, err := openEvents(f.events, a.log)
+	if err != nil {
+		return err
+	}
+	defer events.close()
+	done, err := a.applyAll(ctx, a.newPass(s.uploads, s.tree(), f.unfenced, f.keysOf(s.repo)), targets, events, do)
 	_, writeErr := a.Out.Write(render(done))
 	return errors.Join(err, writeErr)
 }
@@ -132,11 +140,14 @@ func refuseDirty(ctx context.Context, s *source, targets []controller.Target) er
 }
 
 // applyAll applies one target after the other. A failure of one holds up no other.
-func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target, do act) ([]outcome, error) {
+func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target, events *events, do act) ([]outcome, error) {
 	var done []outcome
 	var failures []error
 	for _, t := range targets {
 		result, err := do(p, ctx, t)
+		if e := controller.NewEvent(t, result, err, a.now()); e.Type != controller.EventInSync {
+			events.add(e)
+		}
 		if err != nil {
 			failures = append(failures, err)
 			continue

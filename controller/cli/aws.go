@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,6 +23,7 @@ type awsFlags struct {
 	Profile  string
 	Region   string
 	Endpoint string
+	Roles    []string // that may be assumed
 
 	// local has Endpoint be a local AWS, and nothing else of the user's AWS set-up count.
 	local bool
@@ -41,13 +43,25 @@ func (a *app) awsConfig(ctx context.Context, region string) (aws.Config, error) 
 	if err != nil {
 		return aws.Config{}, err
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+	own, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
 		if ctx.Err() != nil {
 			return aws.Config{}, ctx.Err()
 		}
 		return aws.Config{}, hint(errors.New("no usable AWS credentials were found"), "see what `aws sts get-caller-identity` says; set AWS_PROFILE or --profile, or log in")
 	}
+	cfg.APIOptions = a.limited(cfg.APIOptions, own.AccountID, cfg.Region)
 	return cfg, nil
+}
+
+// limited adds to the options of an account's clients that they wait for their turn. The
+// account may be "", for that of the default chain's credentials where these do not tell
+// it; a local AWS has no quotas.
+func (a *app) limited(options []func(*middleware.Stack) error, account, region string) []func(*middleware.Stack) error {
+	if a.aws.local {
+		return options
+	}
+	return append(slices.Clone(options), a.limits.For(account, region))
 }
 
 // defaultRegion returns the region of the default chain. It asks nothing of AWS.

@@ -15,10 +15,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"sealift.dev/sealift/controller/internal/awslimit"
+	"sealift.dev/sealift/controller/internal/awssts"
 )
 
 // Exit statuses.
@@ -52,7 +56,12 @@ type app struct {
 	// memory names folders that may be in memory, for plaintext that is edited.
 	memory []string
 
-	aws       awsFlags
+	aws      awsFlags
+	identity struct {
+		sync.Mutex
+		of *awssts.Identity // of the default chain's credentials, once somebody wants it
+	}
+	limits    awslimit.Limits
 	onCall    onCall // nil: nobody is told of calls to AWS
 	logLevel  slog.Level
 	logFormat string

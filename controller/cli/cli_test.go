@@ -75,6 +75,7 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	serve DIR             serve a repository over https, to who has the token
 //	                      served-canary; sets SERVED to its URL, and trusts it
 //	byhand DIR NAME MD    encrypt DIR/NAME.json by hand, with openssl and a data key
+//	as ROLE               go on with the credentials of a role (an ARN); as self: back
 //	live NAME DIR         unpack what the alias live of a function names
 func TestScripts(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 3072)
@@ -94,6 +95,7 @@ func (h harness) params(dir string, setup func(*testscript.Env) error) testscrip
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"localaws":    localAWS,
+			"as":          assumeRole,
 			"sealing-key": h.sealingKey,
 			"opens":       h.opens,
 			"anywhere":    anywhere,
@@ -240,7 +242,7 @@ func awsConfig(ts *testscript.TestScript) aws.Config {
 	return aws.Config{
 		Region:       ts.Getenv("AWS_REGION"),
 		BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL")),
-		Credentials:  credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), ts.Getenv("AWS_SESSION_TOKEN")),
 	}
 }
 

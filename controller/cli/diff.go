@@ -44,6 +44,7 @@ Exit status: 0 in sync, 1 changes, 2 error.`,
 	}
 	f.register(cmd)
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 
@@ -61,7 +62,7 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	p := a.newPass(s.uploads, f.unfenced, nil)
+	p := a.newPass(s.uploads, s.tree(), f.unfenced, nil)
 	var done []outcome
 	var failures []error
 	changes := false

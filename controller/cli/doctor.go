@@ -52,6 +52,7 @@ Exit status: 0 if nothing fails, 2 if something does.`,
 	}
 	outputFlag(cmd, &output, "text", "json")
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -84,14 +85,32 @@ func (d *doctor) in(ctx context.Context, region string) (clients, error) {
 	if err != nil {
 		return clients{}, err
 	}
-	c := clients{functions: awslambda.New(cfg, awslambda.Options{}), kms: awskms.New(cfg)}
+	c := clients{functions: awslambda.New(cfg, awslambda.Options{Principal: d.principal(cfg)}), kms: d.keysIn(cfg)}
 	d.clients[region] = c
 	return c, nil
 }
 
+// of returns the clients for a config's function and bundle key.
+func (d *doctor) of(ctx context.Context, t controller.Target) (clients, error) {
+	if t.Config.Spec.Function.RoleARN == "" {
+		return d.in(ctx, t.Region())
+	}
+	x, err := d.access(ctx, t.Region(), t.Config, d.source.tree(), path.Dir(t.File))
+	if err != nil {
+		return clients{}, err
+	}
+	d.ok("role", t.Key(), "may be assumed: %s", t.Config.Spec.Function.RoleARN)
+	return clients{functions: x.functions(false), kms: x.bundleKeys()}, nil
+}
+
 // target checks a config, its function and its keys.
 func (d *doctor) target(ctx context.Context, t controller.Target) {
-	c, err := d.in(ctx, t.Region())
+	c, err := d.of(ctx, t)
+	if err != nil && t.Config.Spec.Function.RoleARN != "" {
+		d.errored("role", t.Key(), err)
+		d.sealingKeys(ctx, t)
+		return
+	}
 	if err != nil {
 		d.errored("region", t.Key(), err)
 		return
@@ -241,7 +260,7 @@ func (d *doctor) planned(ctx context.Context, t controller.Target, f awslambda.D
 	if !settled(f) {
 		return
 	}
-	r, err := d.newPass(d.source.uploads, false, nil).in(ctx, t.Region())
+	r, err := d.newPass(d.source.uploads, d.source.tree(), false, nil).in(ctx, t)
 	var status plan.Status
 	var p plan.Plan
 	if err == nil {

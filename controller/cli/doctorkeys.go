@@ -125,7 +125,7 @@ func (d *doctor) bundleKey(ctx context.Context, c clients, t controller.Target, 
 	name := t.Config.Spec.Bundle.KMSKey
 	key, err := c.kms.Look(ctx, name)
 	if err != nil {
-		if d.once(t.Region() + " " + name) {
+		if d.once(t.Region() + " " + t.Config.Spec.Function.RoleARN + " " + name) {
 			d.errored(check, name, err)
 		}
 		return

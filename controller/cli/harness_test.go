@@ -22,11 +22,11 @@ import (
 
 // lambdaOf returns a client of a script's local AWS.
 func lambdaOf(ts *testscript.TestScript) *lambda.Client {
-	return lambda.New(lambda.Options{
-		Region:       ts.Getenv("AWS_REGION"),
-		BaseEndpoint: aws.String(ts.Getenv("AWS_ENDPOINT_URL")),
-		Credentials:  credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
+	cfg := awsConfig(ts)
+	if ts.Getenv("AWS_SESSION_TOKEN") == "" { // a script may take the user's credentials away
+		cfg.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	}
+	return lambda.NewFromConfig(cfg)
 }
 
 // createFunction is the command "function NAME [KEY=VALUE...]": it creates a

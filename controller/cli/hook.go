@@ -57,6 +57,7 @@ func variables() []variable {
 		text("sealift.profile", func(s *hookSettings) *string { return &s.AWS.Profile }),
 		text("sealift.region", func(s *hookSettings) *string { return &s.AWS.Region }),
 		text("sealift.endpointUrl", func(s *hookSettings) *string { return &s.AWS.Endpoint }),
+		list("sealift.assumeRole", func(s *hookSettings) *[]string { return &s.AWS.Roles }),
 		{"sealift.unfenced", func(s *hookSettings) []string {
 			if s.Unfenced {
 				return []string{"true"}
@@ -102,7 +103,7 @@ that bring an invalid manifest in any of their commits, such as one with a value
 under spec.sealed that is not sealed. post-receive applies what changed on the
 branch since all of it was last applied; who pushes sees plan and result as
 "remote:" lines. AWS credentials are those of the user that git's server side runs
-as; --profile, --region and --endpoint-url are remembered.`,
+as; --profile, --region, --endpoint-url and --assume-role are remembered.`,
 		Args: args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, list []string) error {
 			s.AWS = a.aws
@@ -114,6 +115,7 @@ as; --profile, --region and --endpoint-url are remembered.`,
 	cmd.Flags().StringArrayVar(&s.SealingKeys, "sealing-key", nil, "`ARN` of a key that values may be sealed with; may be given again")
 	cmd.Flags().BoolVar(&s.Unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 
@@ -129,7 +131,7 @@ func (s *hookSettings) validate(ctx context.Context) error {
 	if !gitsource.ValidBranch(ctx, s.Branch) {
 		return fmt.Errorf("--branch %q: not the name of a branch, such as main", s.Branch)
 	}
-	return checkSealingKeys(s.SealingKeys)
+	return errors.Join(checkSealingKeys(s.SealingKeys), s.AWS.checkRoles())
 }
 
 func (a *app) hookInstall(ctx context.Context, s hookSettings, dir string) error {

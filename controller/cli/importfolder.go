@@ -18,7 +18,6 @@ import (
 	"sealift.dev/sealift/api/openssl"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/pack"
 )
 
@@ -56,7 +55,7 @@ func (a *app) readFolder(ctx context.Context, folder, region string) (from impor
 	if err != nil {
 		return from, err
 	}
-	dataKey, keyARN, err := awskms.New(cfg).DecryptDataKey(ctx, cfg.Region, wrapped)
+	dataKey, keyARN, err := a.keysIn(cfg).DecryptDataKey(ctx, cfg.Region, wrapped)
 	defer clear(dataKey)
 	switch {
 	case ctx.Err() != nil:

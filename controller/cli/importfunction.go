@@ -10,13 +10,12 @@ import (
 	"strings"
 
 	"sealift.dev/sealift/api/v1alpha1"
-	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
 // readFunction reads variables of the function, and changes nothing of it.
 func (a *app) readFunction(ctx context.Context, m *manifest, region string, unfenced bool, names []string) (from imported, err error) {
-	obs, at, err := a.observeFunction(ctx, m.config, region, unfenced)
+	obs, at, err := a.observeFunction(ctx, m.file, m.config, region, unfenced)
 	if err != nil {
 		return from, err
 	}
@@ -54,12 +53,13 @@ func known(at string, live map[string]string, names []string) error {
 
 // observeFunction reads the function of a config, and refuses one of another account or
 // with an environment that can't be read. at is how people are told of it.
-func (a *app) observeFunction(ctx context.Context, config *v1alpha1.SealedConfig, region string, unfenced bool) (obs plan.Observed, at string, err error) {
-	cfg, err := a.awsConfig(ctx, region)
+func (a *app) observeFunction(ctx context.Context, file string, config *v1alpha1.SealedConfig, region string, unfenced bool) (obs plan.Observed, at string, err error) {
+	x, err := a.accessOf(ctx, region, file, config)
 	if err != nil {
 		return obs, "", err
 	}
-	obs, err = awslambda.New(cfg, awslambda.Options{Unfenced: unfenced}).Observe(ctx, config.Spec.Function.Name, config.Spec.Function.Alias)
+	cfg := x.cfg
+	obs, err = x.functions(unfenced).Observe(ctx, config.Spec.Function.Name, config.Spec.Function.Alias)
 	if err != nil {
 		return obs, "", err
 	}
@@ -84,7 +84,7 @@ func (a *app) finishImport(ctx context.Context, f importFlags, names []string) e
 	if err != nil {
 		return err
 	}
-	obs, at, err := a.observeFunction(ctx, m.says, region, f.unfenced)
+	obs, at, err := a.observeFunction(ctx, m.file, m.says, region, f.unfenced)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (a *app) finishImport(ctx context.Context, f importFlags, names []string) e
 		return err
 	}
 	if !f.confirmReader {
-		if err := a.opens(ctx, m.says.Spec.Function.Alias, region, obs); err != nil {
+		if err := a.opens(ctx, m, region, obs); err != nil {
 			return err
 		}
 	}
@@ -151,12 +151,13 @@ func (a *app) delivered(ctx context.Context, m editable, region string, obs plan
 
 // opens returns an error if the version that the alias names does not open the bundle that
 // was applied.
-func (a *app) opens(ctx context.Context, alias, region string, obs plan.Observed) error {
-	cfg, err := a.awsConfig(ctx, region)
+func (a *app) opens(ctx context.Context, m editable, region string, obs plan.Observed) error {
+	x, err := a.accessOf(ctx, region, m.file, m.says)
 	if err != nil {
 		return err
 	}
-	opened, err := awslambda.New(cfg, awslambda.Options{Unfenced: true}).OpenedBundle(ctx, obs.Latest, alias)
+	alias := m.says.Spec.Function.Alias
+	opened, err := x.functions(true).OpenedBundle(ctx, obs.Latest, alias)
 	if err == nil && opened != obs.Marker().BundleID {
 		err = fmt.Errorf("%s opens another bundle than the one that was applied", strings.TrimSuffix(obs.Latest.Name+":"+alias, ":"))
 	}

@@ -51,7 +51,7 @@ func (a *app) setUp(ctx context.Context, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	settings, public, err := initialSettings(ctx, awskms.New(cfg), f)
+	settings, public, err := initialSettings(ctx, a.keysIn(cfg), f)
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func (a *app) invokeDeployed(ctx context.Context, name string, payload []byte, c
 	if err != nil {
 		return awslambda.Answer{}, "", err
 	}
-	functions := awslambda.New(cfg, awslambda.Options{Unfenced: true}) // nothing is written
+	functions := awslambda.New(cfg, awslambda.Options{Unfenced: true, Principal: a.principal(cfg)}) // nothing is written
 	var marker plan.Marker
 	if canary {
 		conf, err := functions.Configuration(ctx, function, qualifier)

@@ -88,7 +88,7 @@ func TestInvoke(t *testing.T) {
 		}
 	}
 	for line, want := range map[string]string{
-		"sealift invoke gone":               "sealift: lambda Invoke of gone in us-east-2: no such function\n",
+		"sealift invoke gone":               "sealift: lambda:InvokeFunction on gone in us-east-2: no such function\n",
 		"sealift invoke he/llo":             "sealift: \"he/llo\": not the name of a function, or NAME:QUALIFIER\n",
 		"sealift invoke hello --payload {":  "sealift: the payload is not JSON\n",
 		"sealift invoke hello manifests":    "sealift: PATH goes with --local\n",

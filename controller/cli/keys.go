@@ -92,7 +92,7 @@ func (a *app) kms(ctx context.Context) (*awskms.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return awskms.New(cfg), nil
+	return a.keysIn(cfg), nil
 }
 
 // listedKey is a key as keys list prints it.

@@ -6,59 +6,126 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
-	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
-// pass plans and applies targets, with one Reconciler a region.
+// pass plans and applies targets, with one Reconciler for each region, and for each
+// session of a role: CloudTrail is to name the config.
 type pass struct {
 	app      *app
 	uploads  uploads
 	unfenced bool
+	// tree is the work tree whose settings say which roles may be assumed; nil: the command
+	// line alone does.
+	tree fs.FS
 	// sealingKeys returns the ARNs of the keys that a target may be unsealed with.
 	sealingKeys func(controller.Target) ([]string, error)
 
-	mu   sync.Mutex
-	made map[string]*controller.Reconciler // by region
+	mu    sync.Mutex
+	bases map[string]aws.Config // by region
+	made  map[session]made
 }
 
-// newPass returns a pass whose uploads are remembered.
-func (a *app) newPass(memory uploads, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
+// session is what a Reconciler is made for. Without a role it is one of the region.
+type session struct{ region, role, externalID, config string }
+
+type made struct {
+	reconciler *controller.Reconciler
+	access     access
+}
+
+// newPass returns a pass whose uploads are remembered. tree is nil where the command line
+// alone is trusted to name roles.
+func (a *app) newPass(memory uploads, tree fs.FS, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
 	return &pass{
-		app: a, uploads: memory, unfenced: unfenced,
-		sealingKeys: sealingKeys, made: make(map[string]*controller.Reconciler),
+		app: a, uploads: memory, tree: tree, unfenced: unfenced,
+		sealingKeys: sealingKeys, bases: make(map[string]aws.Config), made: make(map[session]made),
 	}
 }
 
-// in returns the Reconciler of a region. It is safe for concurrent use.
-func (p *pass) in(ctx context.Context, region string) (*controller.Reconciler, error) {
+// in returns the Reconciler for a target. It is safe for concurrent use. A role that can't
+// be assumed holds up nobody else.
+func (p *pass) in(ctx context.Context, t controller.Target) (*controller.Reconciler, error) {
+	roles, err := p.app.assumable(p.tree, path.Dir(t.File))
+	if err == nil {
+		err = checkRole(t.Config.Spec.Function.RoleARN, roles)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := p.make(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return m.reconciler, m.access.ready(ctx)
+}
+
+func (p *pass) make(ctx context.Context, t controller.Target) (made, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made[region] == nil {
-		cfg, err := p.app.awsConfig(ctx, region)
-		if err != nil {
-			return nil, err
-		}
-		functions := awslambda.New(cfg, awslambda.Options{Unfenced: p.unfenced})
-		p.made[region] = controller.New(controller.Options{
-			Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions,
-			Layers: functions, Signing: functions, Keys: awskms.New(cfg), Uploads: p.uploads,
-			Rand: p.app.rand, Now: p.app.now, Log: p.app.log,
-		})
+	f := t.Config.Spec.Function
+	id := session{region: t.Region()}
+	if f.RoleARN != "" {
+		id = session{t.Region(), f.RoleARN, f.ExternalID, t.Key()}
 	}
-	return p.made[region], nil
+	if m, found := p.made[id]; found {
+		return m, nil
+	}
+	base, known := p.bases[t.Region()]
+	if !known {
+		var err error
+		if base, err = p.app.awsConfig(ctx, t.Region()); err != nil {
+			return made{}, err
+		}
+		p.bases[t.Region()] = base
+	}
+	x := p.app.accessTo(base, t.Config)
+	functions := x.functions(p.unfenced)
+	m := made{access: x, reconciler: controller.New(controller.Options{
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions,
+		Layers: functions, Signing: functions, Keys: splitKeys{x.own, x.bundleKeys()}, Uploads: p.uploads,
+		Rand: p.app.rand, Now: p.app.now, Log: p.app.log,
+	})}
+	p.made[id] = m
+	return m, nil
+}
+
+// splitKeys unseals with one KMS, and draws data keys on another: with sealift's own
+// credentials and with those of a role, or on AWS and on a local one.
+type splitKeys struct{ unseal, draw *awskms.Client }
+
+func (k splitKeys) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error) {
+	return k.unseal.Decrypt(ctx, v)
+}
+
+func (k splitKeys) GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error) {
+	return k.draw.GenerateDataKey(ctx, region, keyID, encryptionContext)
+}
+
+// named has an error of a role name the config, which chose it. What is wrong with the
+// default chain's credentials is the same for all.
+func named(t controller.Target, err error) error {
+	if t.Config.Spec.Function.RoleARN == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t.Key(), err)
 }
 
 func (p *pass) plan(ctx context.Context, t controller.Target) (plan.Plan, error) {
-	r, err := p.in(ctx, t.Region())
+	r, err := p.in(ctx, t)
 	if err != nil {
-		return plan.Plan{}, err
+		return plan.Plan{}, named(t, err)
 	}
 	return r.Plan(ctx, t)
 }
@@ -73,16 +140,16 @@ func (p *pass) rotate(ctx context.Context, t controller.Target, reason string) (
 	})
 }
 
-// with has the Reconciler of t's region work on it, with the keys that t may be
+// with has the Reconciler for t work on it, with the keys that t may be
 // unsealed with.
 func (p *pass) with(ctx context.Context, t controller.Target, do func(*controller.Reconciler, []string) (controller.Result, error)) (controller.Result, error) {
 	keys, err := p.sealingKeys(t)
 	if err != nil {
 		return controller.Result{}, fmt.Errorf("%s: %w", t.Key(), err)
 	}
-	r, err := p.in(ctx, t.Region())
+	r, err := p.in(ctx, t)
 	if err != nil {
-		return controller.Result{}, err
+		return controller.Result{}, named(t, err)
 	}
 	return do(r, keys)
 }

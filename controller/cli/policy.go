@@ -38,7 +38,12 @@ keys, kms:GenerateDataKey on the bundle key for the functions, and what Lambda's
 takes on these functions. A customer managed key of a function's own environment or
 package is not known here: grant kms:Decrypt on that too.`, needs{sealing: true, bundle: true}, combined(iam.Operator)),
 		a.policyOf("function", "Print the policy of a function's role", `Print the policy of a function's role: kms:Decrypt on the bundle key for its own bundle.
-As each function has one of its own, JSON is of one manifest alone.`, needs{bundle: true}, eachFunction))
+As each function has one of its own, JSON is of one manifest alone.`, needs{bundle: true}, eachFunction),
+		a.policyOf("role", "Print the policy of a role that is assumed for functions", `Print the policy of the role that spec.function.roleARN names, in the account of the
+functions: kms:GenerateDataKey on their bundle keys, and what Lambda's part takes. Values
+are opened by who assumes the role, whose policy `+"`sealift policy operator`"+` prints. As each
+role has one of its own, JSON is of the manifests of one role alone.`, needs{bundle: true}, iam.Roles),
+		a.trustCommand())
 	return cmd
 }
 
@@ -89,7 +94,11 @@ func (a *app) policy(ctx context.Context, f policyFlags, need needs, build func(
 	if err != nil {
 		return err
 	}
-	text, err := render(build(configs))
+	policies := build(configs)
+	if len(policies) == 0 {
+		return errNoRole
+	}
+	text, err := render(policies)
 	if err != nil {
 		return err
 	}
@@ -122,7 +131,7 @@ func policyRenderer(format string) (func([]iam.Policy) ([]byte, error), error) {
 // oneDocument renders one policy, which IAM has to take.
 func oneDocument(policies []iam.Policy) ([]byte, error) {
 	if n := len(policies); n > 1 {
-		return nil, hint(fmt.Errorf("%d functions have a policy each, and JSON is one document", n), "name one manifest with -f FILE, or use -o terraform or -o cloudformation")
+		return nil, hint(fmt.Errorf("%d functions or roles have a policy each, and JSON is one document", n), "name one manifest with -f FILE, or use -o terraform or -o cloudformation")
 	}
 	if size := policies[0].Size(); size > iam.MaxSize {
 		return nil, hint(fmt.Errorf("the policy has %d characters, over the %d of a managed policy", size, iam.MaxSize),

@@ -14,7 +14,6 @@ import (
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/iam"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -69,7 +68,7 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	spec := file.Config.Spec
 	shown := v.tree.show(file.Path)
 	c := iam.Config{Namespace: file.Config.Namespace, Name: file.Config.Name, Function: spec.Function.Name, Alias: spec.Function.Alias, Canary: spec.Function.Canary}
-	c.Wrapper = spec.Bundle.Wrapper
+	c.Wrapper, c.Role, c.ExternalID = spec.Bundle.Wrapper, spec.Function.RoleARN, spec.Function.ExternalID
 	c.LeavesCode = spec.Package == nil && spec.Bundle.Delivery != v1alpha1.DeliveryPackage
 	if spec.Bundle.Delivery == v1alpha1.DeliveryLayer {
 		c.Layer = plan.Desired{Config: file.Config}.LayerName()
@@ -99,8 +98,10 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	if key == "" {
 		where, key = "bundleKey of "+v.tree.show(found), settings.BundleKey
 	}
-	if c.Account, err = accountOf(f.account, spec.Function.Account); err == nil {
-		c.BundleKey, c.Account, err = a.bundleKeyARN(ctx, f, where, key, c)
+	if c.Account, err = accountOf(f.account, spec.Function.AccountID()); err == nil {
+		c.BundleKey, c.Account, err = a.bundleKeyARN(ctx, f, where, key, c, func() (access, error) {
+			return a.access(ctx, c.Region, file.Config, v.tree.files(), path.Dir(file.Path))
+		})
 	}
 	if err != nil {
 		return iam.Config{}, fmt.Errorf("%s: %w", printable(shown), err)
@@ -119,8 +120,9 @@ func accountOf(flag, own string) (string, error) {
 // bundleKeyARN returns the ARN of a bundle key and its account, which is the function's:
 // apply takes no other. A policy can't name an alias: Resource
 // takes the ARN of a key, and the conditions on aliases go with key/* alone
-// (https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html).
-func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string, c iam.Config) (arnOfKey, account string, err error) {
+// (https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html). reach
+// returns with what KMS is asked for the function.
+func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string, c iam.Config, reach func() (access, error)) (arnOfKey, account string, err error) {
 	isAlias := strings.Contains(key, "alias/")
 	switch {
 	case key == "":
@@ -132,11 +134,11 @@ func (a *app) bundleKeyARN(ctx context.Context, f policyFlags, where, key string
 	case !isAlias && !envelope.ValidKeyARN(key):
 		key = "arn:" + iam.PartitionOf(c.Region) + ":kms:" + c.Region + ":" + c.Account + ":key/" + key
 	case isAlias:
-		cfg, err := a.awsConfig(ctx, c.Region)
+		x, err := reach()
 		if err != nil {
 			return "", "", err
 		}
-		found, err := awskms.New(cfg).Look(ctx, key)
+		found, err := x.bundleKeys().Look(ctx, key)
 		if err != nil {
 			return "", "", err
 		}

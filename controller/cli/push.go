@@ -345,10 +345,10 @@ func (a *app) lastApplied(ctx context.Context, repo *gitsource.Repository, setti
 // applyAloud applies one target after the other, and says of each what was done as
 // soon as it is.
 func (a *app) applyAloud(ctx context.Context, repo *gitsource.Repository, settings hookSettings, targets []controller.Target) error {
-	p := a.newPass(uploadsIn(repo.GitDir()), settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
+	p := a.newPass(uploadsIn(repo.GitDir()), nil, settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
 	var failures []error
 	for _, t := range targets {
-		done, err := a.applyAll(ctx, p, []controller.Target{t}, (*pass).apply)
+		done, err := a.applyAll(ctx, p, []controller.Target{t}, nil, (*pass).apply)
 		_, _ = a.Out.Write(renderText(done))
 		if err != nil {
 			failures = append(failures, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -47,6 +48,14 @@ type source struct {
 	commit  *gitsource.Commit
 	uploads uploads
 	paths   []string
+}
+
+// tree returns the work tree, whose settings say which roles may be assumed, or nil.
+func (s *source) tree() fs.FS {
+	if s.repo == nil {
+		return nil
+	}
+	return os.DirFS(s.repo.Root())
 }
 
 func (s *source) close() {

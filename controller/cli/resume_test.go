@@ -44,7 +44,7 @@ func TestApplyIsResumedByTheNextProcess(t *testing.T) {
 			s.settle()
 			denied.Store(true)
 			out := s.run(2, "", "sealift apply")
-			if !strings.Contains(out, "sealift: payments/hello: lambda UpdateFunctionConfiguration of hello in us-east-2: access denied\nhint: allow lambda:UpdateFunctionConfiguration") {
+			if !strings.Contains(out, "sealift: payments/hello: lambda:UpdateFunctionConfiguration on arn:aws:lambda:us-east-2:000000000000:function:hello as arn:aws:iam::000000000000:root: access denied\nhint: allow lambda:UpdateFunctionConfiguration") {
 				t.Errorf("denied: %s", out)
 			}
 			denied.Store(false)

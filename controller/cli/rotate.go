@@ -48,6 +48,7 @@ Exit status: 0 done, 2 if anything failed; what was live before that still is.`,
 	f.register(cmd)
 	cmd.Flags().StringVar(&reason, "reason", "", "`text` that says why, for the output and the log alone; never a secret")
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 

@@ -37,6 +37,7 @@ type runFlags struct {
 	output      string
 	metricsAddr string
 	unfenced    bool
+	events      string // file
 	// began is called once, when the branch is about to be followed, with the address at
 	// which metrics are served ("" for none); nil for nobody.
 	began func(metricsAddr string)
@@ -85,7 +86,9 @@ if anything failed.`,
 	outputFlag(cmd, &f.output, "text", "json", "yaml")
 	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "serve /metrics, /healthz, /readyz and /status on this `HOST:PORT`; there is no authentication")
 	flags.BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
+	registerEvents(flags, &f.events)
 	a.aws.register(flags)
+	a.aws.registerRoles(flags)
 	return cmd
 }
 
@@ -131,10 +134,15 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	defer func() { _ = remote.Close() }()
 	memory := uploadsOf(remote)
 	defer memory.close()
+	events, err := openEvents(f.events, a.log)
+	if err != nil {
+		return err
+	}
+	defer events.close()
 	built, _ := debug.ReadBuildInfo()
 	metrics := server.NewMetrics(server.MetricsOptions{Version: versionOf(built).Version, Now: a.now})
 	a.onCall = metrics.AWSCall
-	operator := a.newOperator(remote, memory, metrics, f)
+	operator := a.newOperator(remote, memory, metrics, events, f)
 	passes, interrupted := a.untilSecondSignal(ctx)
 	defer interrupted()
 	if !f.once {
@@ -166,7 +174,7 @@ func interruptedBy(passes context.Context) error {
 }
 
 // newOperator joins an operator with its repository and AWS.
-func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder controller.Recorder, f runFlags) *controller.Operator {
+func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder controller.Recorder, events *events, f runFlags) *controller.Operator {
 	paths := f.paths
 	if len(paths) == 0 {
 		paths = []string{"."}
@@ -174,8 +182,8 @@ func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder con
 	return controller.NewOperator(controller.OperatorOptions{
 		Branch:      branch{remote},
 		Selection:   controller.Selection{Paths: paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion},
-		Reconciler:  a.newPass(memory, f.unfenced, nil).in,
-		SealingKeys: f.sealingKeys, Interval: f.interval, Workers: f.workers, Recorder: recorder, Now: a.now, Log: a.log,
+		Reconciler:  a.newPass(memory, nil, f.unfenced, nil).in,
+		SealingKeys: f.sealingKeys, Interval: f.interval, Workers: f.workers, Recorder: recorder, Events: events.to(), Now: a.now, Log: a.log,
 	})
 }
 

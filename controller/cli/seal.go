@@ -15,7 +15,6 @@ import (
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/awskms"
 )
 
 // sealFlags say what is sealed, and describe the manifest that is made where there
@@ -255,7 +254,7 @@ func (a *app) sealer(ctx context.Context, key sealingKey, config *v1alpha1.Seale
 	if err != nil {
 		return nil, err
 	}
-	dataKey, err := awskms.New(cfg).GenerateDataKey(ctx, parsed.Region, key.ARN, envelope.SealingContext(config.Namespace, config.Name))
+	dataKey, err := a.keysIn(cfg).GenerateDataKey(ctx, parsed.Region, key.ARN, envelope.SealingContext(config.Namespace, config.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,7 @@ Exit status: 0 if every function was seen, ready or not; 2 on an error.`,
 	outputFlag(cmd, &f.output, "text", "json", "yaml")
 	cmd.Flags().BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators)")
 	a.aws.register(cmd.Flags())
+	a.aws.registerRoles(cmd.Flags())
 	return cmd
 }
 
@@ -78,7 +79,7 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	p := a.newPass(s.uploads, f.unfenced, nil)
+	p := a.newPass(s.uploads, s.tree(), f.unfenced, nil)
 	var list []controller.ConfigStatus
 	var failures []error
 	for _, t := range targets {
@@ -107,7 +108,7 @@ func (a *app) noteSealingKeys(s controller.ConfigStatus) {
 
 // status observes a target. The result says what the error says too.
 func (p *pass) status(ctx context.Context, t controller.Target) (controller.ConfigStatus, error) {
-	r, err := p.in(ctx, t.Region())
+	r, err := p.in(ctx, t)
 	if err != nil {
 		return controller.NewConfigStatus(t, plan.StatusOf(plan.Plan{}, err, p.app.now()), plan.Plan{}), fmt.Errorf("%s: %w", t.Key(), err)
 	}

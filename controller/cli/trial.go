@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -19,7 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/spf13/pflag"
 
-	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
@@ -88,7 +88,7 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 		}
 		t.trusted = settings.ARNs()
 	}
-	function, err := a.original(ctx, f, t.target)
+	function, err := a.original(ctx, f, s.tree(), t.target)
 	if err != nil {
 		return awslambda.Answer{}, "", err
 	}
@@ -143,7 +143,7 @@ func (a *app) targetNamed(ctx context.Context, s *source, function string) (cont
 }
 
 // original returns the function that is tried: as it is deployed, or as the flags say.
-func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (*lambda.CreateFunctionInput, error) {
+func (a *app) original(ctx context.Context, f trialFlags, tree fs.FS, t controller.Target) (*lambda.CreateFunctionInput, error) {
 	spec := t.Config.Spec
 	input := &lambda.CreateFunctionInput{
 		FunctionName: &spec.Function.Name, Runtime: types.Runtime(f.runtime), Handler: &f.handler, Timeout: aws.Int32(30),
@@ -154,11 +154,11 @@ func (a *app) original(ctx context.Context, f trialFlags, t controller.Target) (
 		input.Code = &types.FunctionCode{ZipFile: code}
 		return input, err
 	}
-	cfg, err := a.awsConfig(ctx, t.Region())
+	x, err := a.access(ctx, t.Region(), t.Config, tree, path.Dir(t.File))
 	if err != nil {
 		return nil, err
 	}
-	deployed := awslambda.New(cfg, awslambda.Options{Unfenced: true}) // nothing is written
+	deployed := x.functions(true) // nothing is written
 	conf, err := deployed.Configuration(ctx, spec.Function.Name, "")
 	if err != nil {
 		return nil, hint(err, "with --runtime and --handler a function with spec.package needs not be deployed")
@@ -220,27 +220,17 @@ func (t *trial) deliver(ctx context.Context, function *lambda.CreateFunctionInpu
 	}
 	config := *t.target.Config
 	config.Spec.Bundle.KMSKey = key.ARN
-	config.Spec.Function.Account, config.Spec.Function.Alias, config.Spec.Function.Canary, config.Spec.Suspend = "", "", false, false
+	config.Spec.Function = v1alpha1.FunctionSpec{Name: config.Spec.Function.Name, Region: config.Spec.Function.Region}
+	config.Spec.Suspend = false
 	target := t.target
 	target.Config, target.Revision = &config, strings.Repeat("0", 40)
 	functions := t.probe.functions
 	r := controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions,
-		Keys: trialKeys{awskms.New(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
+		Keys: splitKeys{t.keysIn(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
 	})
 	_, err = r.Apply(ctx, target, t.trusted)
 	return err
-}
-
-// trialKeys unseals with AWS, and draws data keys on local AWS.
-type trialKeys struct{ aws, local *awskms.Client }
-
-func (k trialKeys) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error) {
-	return k.aws.Decrypt(ctx, v)
-}
-
-func (k trialKeys) GenerateDataKey(ctx context.Context, region, keyID string, encryptionContext map[string]string) (*envelope.DataKey, error) {
-	return k.local.GenerateDataKey(ctx, region, keyID, encryptionContext)
 }
 
 // forgetful remembers no upload.

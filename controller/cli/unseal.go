@@ -24,7 +24,6 @@ import (
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
-	"sealift.dev/sealift/controller/internal/awskms"
 )
 
 func (a *app) unsealCommand() *cobra.Command {
@@ -150,7 +149,7 @@ func (a *app) unsealed(ctx context.Context, config *v1alpha1.SealedConfig, names
 	if err != nil {
 		return nil, err
 	}
-	return controller.Unseal(ctx, awskms.New(cfg), config, names, trusted)
+	return controller.Unseal(ctx, a.keysIn(cfg), config, names, trusted)
 }
 
 // printValue prints a value's bytes, and on a terminal a line end. Whoever has the

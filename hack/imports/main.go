@@ -42,8 +42,11 @@ func allowed() map[string][]string {
 		internal + "pack":      {},
 		internal + "gitsource": {},
 		internal + "iam":       {"api/envelope"},
-		internal + "awskms":    {"api/envelope"},
-		internal + "awslambda": {internal + "plan"},
+		internal + "awserr":    {},
+		internal + "awslimit":  {},
+		internal + "awssts":    {internal + "awserr"},
+		internal + "awskms":    {"api/envelope", internal + "awserr", internal + "iam"},
+		internal + "awslambda": {internal + "awserr", internal + "iam", internal + "plan"},
 		internal + "awstest":   {},
 
 		local + "wire":        {},
@@ -54,10 +57,10 @@ func allowed() map[string][]string {
 		local + "lambda":      {local + "wire", local + "state", local + "runtime"},
 		internal + "localaws": {local + "wire", local + "state", local + "kms", local + "lambda", local + "sts"},
 
-		"controller":        {"api/envelope", "api/openssl", "api/v1alpha1", internal + "plan", internal + "pack"},
+		"controller":        {"api/envelope", "api/openssl", "api/v1alpha1", internal + "plan", internal + "pack", internal + "iam"},
 		internal + "server": {"controller", internal + "plan"},
 		"controller/cli": {"api", "api/envelope", "api/openssl", "api/reader/node", "api/reader/python", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
-			internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
+			internal + "awserr", internal + "awslimit", internal + "awssts", internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
 		"manifests/samples/functions/hello-go": {"api/reader"},

@@ -1,6 +1,6 @@
 // Package awskms asks AWS KMS for what sealift needs of it: data keys, the
 // unwrapping of content keys, and public keys. It sorts KMS's errors into few
-// kinds, each with a next step, and passes no text of an answer on.
+// kinds, each with a next step (package awserr), and passes no text of an answer on.
 package awskms
 
 import (
@@ -16,14 +16,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"sealift.dev/sealift/api/envelope"
+	"sealift.dev/sealift/controller/internal/awserr"
 )
 
 // Client asks KMS in the region that a key's ARN names, or in its own. It is safe
 // for concurrent use.
-type Client struct{ api *kms.Client }
+type Client struct {
+	api       *kms.Client
+	region    string
+	principal awserr.Principal
+}
 
 // New returns a Client with the credentials, region and endpoint of cfg.
-func New(cfg aws.Config) *Client { return &Client{api: kms.NewFromConfig(cfg)} }
+func New(cfg aws.Config) *Client { return &Client{api: kms.NewFromConfig(cfg), region: cfg.Region} }
+
+// As returns a Client whose errors name the principal who has its credentials.
+func (c *Client) As(principal awserr.Principal) *Client {
+	return &Client{api: c.api, region: c.region, principal: principal}
+}
 
 // in returns the option that sends a call to region, if there is one.
 func in(region string) func(*kms.Options) {
@@ -45,7 +55,7 @@ func regionOf(keyID string) string {
 
 // Decrypt unwraps the content key of v, which the caller has found to be sealed
 // for the right place and by a key it trusts. It returns envelope.ErrOpen if the
-// key does not unwrap it, and *Error otherwise.
+// key does not unwrap it, and *awserr.Error otherwise.
 func (c *Client) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error) {
 	input := &kms.DecryptInput{
 		KeyId:               aws.String(v.KeyID()),
@@ -58,7 +68,7 @@ func (c *Client) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error)
 	}
 	out, err := c.api.Decrypt(ctx, input, in(regionOf(v.KeyID())))
 	if err != nil {
-		return nil, classify("Decrypt", v.KeyID(), err)
+		return nil, c.classify(ctx, c.call("Decrypt", "", v.KeyID()), err)
 	}
 	return out.Plaintext, nil
 }
@@ -75,7 +85,7 @@ func (c *Client) GenerateDataKey(ctx context.Context, region, keyID string, encr
 		EncryptionContext: encryptionContext,
 	}, in(region))
 	if err != nil {
-		return nil, classify("GenerateDataKey", keyID, err)
+		return nil, c.classify(ctx, c.call("GenerateDataKey", region, keyID), err)
 	}
 	return &envelope.DataKey{KeyID: aws.ToString(out.KeyId), Plaintext: out.Plaintext, Wrapped: out.CiphertextBlob}, nil
 }
@@ -88,7 +98,7 @@ type Key struct {
 	State    string
 }
 
-// Describe looks up a key by id, ARN or alias. It returns an *Error that wraps
+// Describe looks up a key by id, ARN or alias. It returns an *awserr.Error that wraps
 // ErrNotFound if there is none.
 func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 	key, err := c.Look(ctx, keyID)
@@ -105,7 +115,7 @@ func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
-		return Key{}, classify("DescribeKey", keyID, err)
+		return Key{}, c.classify(ctx, c.call("DescribeKey", "", keyID), err)
 	}
 	m := out.KeyMetadata
 	key := Key{ARN: aws.ToString(m.Arn), State: string(m.KeyState)}
@@ -114,12 +124,10 @@ func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 		key.Offline = true
 	case types.KeySpecSymmetricDefault:
 	default:
-		return Key{}, &Error{Operation: "DescribeKey", KeyID: keyID, Cause: fmt.Errorf("key spec %s", m.KeySpec),
-			Fix: "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption"}
+		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key spec %s", m.KeySpec), "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption")
 	}
 	if m.KeyUsage != types.KeyUsageTypeEncryptDecrypt {
-		return Key{}, &Error{Operation: "DescribeKey", KeyID: keyID, Cause: fmt.Errorf("key usage %s", m.KeyUsage),
-			Fix: "use a key made with --key-usage ENCRYPT_DECRYPT"}
+		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key usage %s", m.KeyUsage), "use a key made with --key-usage ENCRYPT_DECRYPT")
 	}
 	return key, nil
 }
@@ -128,7 +136,7 @@ func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 func (c *Client) Rotation(ctx context.Context, keyID string) (bool, error) {
 	status, err := c.api.GetKeyRotationStatus(ctx, &kms.GetKeyRotationStatusInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
-		return false, classify("GetKeyRotationStatus", keyID, err)
+		return false, c.classify(ctx, c.call("GetKeyRotationStatus", "", keyID), err)
 	}
 	return status.KeyRotationEnabled, nil
 }
@@ -137,7 +145,7 @@ func (c *Client) Rotation(ctx context.Context, keyID string) (bool, error) {
 func (c *Client) Policy(ctx context.Context, keyID string) (string, error) {
 	out, err := c.api.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
-		return "", classify("GetKeyPolicy", keyID, err)
+		return "", c.classify(ctx, c.call("GetKeyPolicy", "", keyID), err)
 	}
 	return aws.ToString(out.Policy), nil
 }
@@ -146,12 +154,12 @@ func (c *Client) Policy(ctx context.Context, keyID string) (string, error) {
 func (c *Client) PublicKey(ctx context.Context, keyID string) (*rsa.PublicKey, error) {
 	out, err := c.api.GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))
 	if err != nil {
-		return nil, classify("GetPublicKey", keyID, err)
+		return nil, c.classify(ctx, c.call("GetPublicKey", "", keyID), err)
 	}
 	parsed, err := x509.ParsePKIXPublicKey(out.PublicKey)
 	public, isRSA := parsed.(*rsa.PublicKey)
 	if err != nil || !isRSA {
-		return nil, &Error{Operation: "GetPublicKey", KeyID: keyID, Cause: errors.New("the answer is not an RSA public key"), Fix: "name an RSA_3072 or RSA_4096 key"}
+		return nil, c.fault("GetPublicKey", keyID, errors.New("the answer is not an RSA public key"), "name an RSA_3072 or RSA_4096 key")
 	}
 	return public, nil
 }
@@ -162,7 +170,7 @@ func (c *Client) PublicKey(ctx context.Context, keyID string) (*rsa.PublicKey, e
 func (c *Client) DecryptDataKey(ctx context.Context, region string, wrapped []byte) (dataKey []byte, keyARN string, err error) {
 	out, err := c.api.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: wrapped}, in(region))
 	if err != nil {
-		return nil, "", classify("Decrypt", "the key that wrapped it", err)
+		return nil, "", c.classify(ctx, c.call("Decrypt", region, "the key that wrapped it"), err)
 	}
 	return out.Plaintext, aws.ToString(out.KeyId), nil
 }

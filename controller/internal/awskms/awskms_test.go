@@ -59,7 +59,7 @@ func TestEnsureKey(t *testing.T) {
 			}
 			spec.Offline = !offline
 			_, _, err = client.EnsureKey(t.Context(), spec)
-			if want := "kms DescribeKey with alias/test: the alias names a key of another kind"; err == nil || err.Error() != want {
+			if want := "kms:DescribeKey on alias/test in us-east-2: the alias names a key of another kind"; err == nil || err.Error() != want {
 				t.Errorf("%v, want %s", err, want)
 			}
 		})
@@ -160,7 +160,7 @@ func TestRegionOfARN(t *testing.T) {
 func TestDescribeRefuses(t *testing.T) {
 	_, client := newAWS(t)
 	_, err := client.Describe(t.Context(), "alias/missing")
-	if want := "kms DescribeKey with alias/missing: no such key"; !errors.Is(err, awskms.ErrNotFound) || err.Error() != want {
+	if want := "kms:DescribeKey on alias/missing in us-east-2: no such key"; !errors.Is(err, awskms.ErrNotFound) || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -189,7 +189,7 @@ func TestErrors(t *testing.T) {
 			}), "us-east-2")
 			cfg.RetryMaxAttempts = 1
 			_, err := awskms.New(cfg).GenerateDataKey(t.Context(), "us-east-2", arn, nil)
-			if want := "kms GenerateDataKey with " + arn + ": " + test.err; err == nil || err.Error() != want {
+			if want := "kms:GenerateDataKey on " + arn + ": " + test.err; err == nil || err.Error() != want {
 				t.Fatalf("%v, want %s", err, want)
 			}
 			var hinted interface{ Hint() string }
@@ -208,7 +208,7 @@ func TestCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := client.GenerateDataKey(ctx, "us-east-2", "alias/test", nil)
-	if want := "kms GenerateDataKey with alias/test: context canceled"; !errors.Is(err, context.Canceled) || err.Error() != want {
+	if want := "kms:GenerateDataKey on alias/test in us-east-2: context canceled"; !errors.Is(err, context.Canceled) || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"sealift.dev/sealift/controller/internal/awserr"
 )
 
 const managedBy = "sealift"
@@ -32,16 +34,14 @@ func (c *Client) EnsureKey(ctx context.Context, spec Spec) (key Key, changed boo
 		return Key{}, false, err
 	}
 	if key.Offline != spec.Offline {
-		return Key{}, false, &Error{Operation: "DescribeKey", KeyID: spec.Alias, Cause: errors.New("the alias names a key of another kind"),
-			Fix: "delete the alias, or name your own keys: sealift init --sealing-key REF --bundle-key REF"}
+		return Key{}, false, c.fault("DescribeKey", spec.Alias, errors.New("the alias names a key of another kind"), "delete the alias, or name your own keys: sealift init --sealing-key REF --bundle-key REF")
 	}
 	if key.State != string(types.KeyStateEnabled) {
-		return Key{}, false, &Error{Operation: "DescribeKey", KeyID: spec.Alias, Cause: fmt.Errorf("the key is in the state %s", key.State),
-			Fix: "enable the key, or cancel its deletion"}
+		return Key{}, false, c.fault("DescribeKey", spec.Alias, fmt.Errorf("the key is in the state %s", key.State), "enable the key, or cancel its deletion")
 	}
 	if !key.Offline && !key.Rotation {
 		if _, err := c.api.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: aws.String(key.ARN)}); err != nil {
-			return Key{}, false, classify("EnableKeyRotation", key.ARN, err)
+			return Key{}, false, c.classify(ctx, c.call("EnableKeyRotation", "", key.ARN), err)
 		}
 		key.Rotation, changed = true, true
 	}
@@ -60,13 +60,13 @@ func (c *Client) create(ctx context.Context, spec Spec) (Key, error) {
 		Tags:        []types.Tag{{TagKey: aws.String("managed-by"), TagValue: aws.String(managedBy)}},
 	})
 	if err != nil {
-		return Key{}, classify("CreateKey", spec.Alias, err)
+		return Key{}, c.classify(ctx, c.call("CreateKey", "", spec.Alias), err)
 	}
 	key := Key{ARN: aws.ToString(out.KeyMetadata.Arn), Offline: spec.Offline, State: string(out.KeyMetadata.KeyState)}
 	_, err = c.api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(spec.Alias), TargetKeyId: aws.String(key.ARN)})
 	if err != nil {
-		err := classify("CreateAlias", spec.Alias, err)
-		var failed *Error
+		err := c.classify(ctx, c.call("CreateAlias", "", spec.Alias), err)
+		var failed *awserr.Error
 		if errors.As(err, &failed) {
 			failed.Fix = fmt.Sprintf("the key %s was created and has no alias yet: aws kms create-alias --alias-name %s --target-key-id %s", key.ARN, spec.Alias, key.ARN)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"sealift.dev/sealift/controller/internal/awserr"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -28,6 +29,8 @@ type Options struct {
 	Unfenced bool
 	// HTTP downloads packages. Nil means a client that follows no redirect.
 	HTTP *http.Client
+	// Principal is who has the credentials, whom errors name. Nil: nobody knows.
+	Principal awserr.Principal
 }
 
 // Client works on the functions of one region. It is safe for concurrent use.
@@ -36,11 +39,13 @@ type Client struct {
 	http     *http.Client
 	region   string
 	unfenced bool
+
+	principal awserr.Principal
 }
 
 // New returns a Client with the credentials, region and endpoint of cfg.
 func New(cfg aws.Config, o Options) *Client {
-	c := &Client{api: lambda.NewFromConfig(cfg), http: o.HTTP, region: cfg.Region, unfenced: o.Unfenced}
+	c := &Client{api: lambda.NewFromConfig(cfg), http: o.HTTP, region: cfg.Region, unfenced: o.Unfenced, principal: o.Principal}
 	if c.http == nil {
 		c.http = &http.Client{
 			Timeout:       10 * time.Minute,
@@ -59,8 +64,7 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 		return plan.Observed{}, err
 	}
 	if obs.Latest.RevisionID == "" && !c.unfenced {
-		return plan.Observed{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Code: "Unfenced", Cause: "the endpoint answers no RevisionId, so another writer's work could be lost unseen",
-			Fix: "use AWS or `sealift local-aws`; for an emulator without RevisionId add --unfenced"}
+		return plan.Observed{}, c.fault("GetFunction", function, "Unfenced", "the endpoint answers no RevisionId, so another writer's work could be lost unseen", "use AWS or `sealift local-aws`; for an emulator without RevisionId add --unfenced")
 	}
 	if alias == "" {
 		return obs, nil
@@ -70,7 +74,7 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 		return obs, nil // it is to be created
 	}
 	if err != nil {
-		return plan.Observed{}, c.classify("GetAlias", function, err)
+		return plan.Observed{}, c.classify(ctx, "GetAlias", function, err)
 	}
 	obs.Alias = &plan.Alias{
 		Name: alias, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId),
@@ -92,10 +96,10 @@ func (c *Client) Configuration(ctx context.Context, function, qualifier string) 
 	}
 	out, err := c.api.GetFunction(ctx, input)
 	if err != nil {
-		return plan.Configuration{}, c.classify("GetFunction", function, err)
+		return plan.Configuration{}, c.classify(ctx, "GetFunction", function, err)
 	}
 	if out.Configuration == nil {
-		return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Cause: "the answer has no Configuration"}
+		return plan.Configuration{}, c.fault("GetFunction", function, "", "the answer has no Configuration", "check what answers at the endpoint")
 	}
 	conf := fromAPI(out.Configuration)
 	if out.Code != nil {
@@ -152,24 +156,7 @@ func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.
 			if ctx.Err() != nil {
 				return plan.Configuration{}, fmt.Errorf("wait for %s: %w", function, ctx.Err())
 			}
-			return plan.Configuration{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Code: "NotSettled",
-				Cause: fmt.Sprintf("after %s still in the state %q, last update %q", patience, conf.State, conf.LastUpdateStatus),
-				Fix:   "see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function, transient: true}
+			return plan.Configuration{}, c.unsettled(function, conf)
 		}
 	}
-}
-
-// isSettled reports whether c is in a state that only a write changes. Emulators
-// that know no states answer none.
-func isSettled(c plan.Configuration) bool {
-	switch types.State(c.State) {
-	case types.StateActive, types.StateInactive, types.StateFailed, "":
-	default:
-		return false
-	}
-	switch types.LastUpdateStatus(c.LastUpdateStatus) {
-	case types.LastUpdateStatusSuccessful, types.LastUpdateStatusFailed, "":
-		return true
-	}
-	return false
 }

@@ -24,7 +24,10 @@ import (
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
-const settle = 10 * time.Second
+const (
+	settle   = 10 * time.Second
+	helloARN = "arn:aws:lambda:us-east-2:000000000000:function:hello"
+)
 
 // fixture is a Client, a function on local AWS, and a place to put faults between.
 type fixture struct {
@@ -166,7 +169,7 @@ func TestWritesThatHaveToLookAgain(t *testing.T) {
 				obs := f.observe("")
 				obs.Latest.RevisionID = "00000000-0000-4000-8000-000000000000"
 				err := write(f, obs)
-				want := "lambda " + name + " of hello: PreconditionFailedException: " + plan.ErrReobserve.Error()
+				want := "lambda:" + name + " on " + helloARN + ": PreconditionFailedException: " + plan.ErrReobserve.Error()
 				if !errors.Is(err, plan.ErrReobserve) || err.Error() != want {
 					f.t.Errorf("%v, want %s", err, want)
 				}
@@ -193,7 +196,7 @@ func TestWritesThatHaveToLookAgain(t *testing.T) {
 					return false
 				}
 				err := write(f, obs)
-				want := "lambda " + name + " of hello: no answer, so it is not known whether it took effect: " + plan.ErrReobserve.Error()
+				want := "lambda:" + name + " on " + helloARN + ": no answer, so it is not known whether it took effect: " + plan.ErrReobserve.Error()
 				if err == nil || err.Error() != want {
 					f.t.Errorf("%v, want %s", err, want)
 				}
@@ -256,7 +259,7 @@ func TestErrors(t *testing.T) {
 				obs := f.observe("")
 				f.answer(http.MethodPut, "/configuration", test.status, test.code, `String measured: {"DB_PASSWORD":"`+canary+`"}`)
 				_, err := f.client.Configure(f.t.Context(), obs.Latest, map[string]string{"DB_PASSWORD": canary}, nil)
-				want := "lambda UpdateFunctionConfiguration of hello in us-east-2: " + test.err
+				want := "lambda:UpdateFunctionConfiguration on " + helloARN + ": " + test.err
 				if err == nil || err.Error() != want {
 					f.t.Fatalf("%v, want %s", err, want)
 				}
@@ -272,12 +275,12 @@ func TestErrors(t *testing.T) {
 func TestObserveErrors(t *testing.T) {
 	inBubble(t, awslambda.Options{}, func(f *fixture) {
 		_, err := f.client.Observe(f.t.Context(), "missing", "")
-		if want := "lambda GetFunction of missing in us-east-2: no such function"; err == nil || err.Error() != want {
+		if want := "lambda:GetFunction on missing in us-east-2: no such function"; err == nil || err.Error() != want {
 			f.t.Errorf("%v, want %s", err, want)
 		}
 		f.respond = func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }
 		_, err = f.client.Observe(f.t.Context(), "hello", "")
-		if want := "lambda GetFunction of hello in us-east-2: no answer"; err == nil || err.Error() != want {
+		if want := "lambda:GetFunction on hello in us-east-2: no answer"; err == nil || err.Error() != want {
 			f.t.Errorf("%v, want %s", err, want)
 		}
 	})
@@ -296,7 +299,7 @@ func TestUnfenced(t *testing.T) {
 			if unfenced && err != nil {
 				f.t.Errorf("unfenced: %v", err)
 			}
-			if want := "lambda GetFunction of hello in us-east-2: the endpoint answers no RevisionId, so another writer's work could be lost unseen"; !unfenced && (err == nil || err.Error() != want) {
+			if want := "lambda:GetFunction on hello in us-east-2: the endpoint answers no RevisionId, so another writer's work could be lost unseen"; !unfenced && (err == nil || err.Error() != want) {
 				f.t.Errorf("%v, want %s", err, want)
 			}
 		})
@@ -305,19 +308,31 @@ func TestUnfenced(t *testing.T) {
 
 // A state that never ends, or that is not known, is waited for and then refused.
 func TestNotSettled(t *testing.T) {
-	const body = `{"Configuration": {"FunctionName": "hello", "RevisionId": "r", "State": "Levitating"}}`
-	inBubble(t, awslambda.Options{}, func(f *fixture) {
-		f.respond = func(w http.ResponseWriter, _ *http.Request) bool {
-			_, _ = io.WriteString(w, body)
-			return true
-		}
-		started := time.Now()
-		_, err := f.client.Observe(f.t.Context(), "hello", "")
-		want := `lambda GetFunction of hello in us-east-2: after 10m0s still in the state "Levitating", last update ""`
-		if err == nil || err.Error() != want || time.Since(started) != 10*time.Minute {
-			f.t.Errorf("after %s: %v, want %s", time.Since(started), err, want)
-		}
-	})
+	const under = "lambda:GetFunction on hello in us-east-2: after 10m0s "
+	for _, test := range []struct {
+		name, body, err string
+		class           plan.Class
+	}{
+		{"never ends", `"State": "Pending"`, `still in the state "Pending", last update ""`, plan.Transient},
+		{"update never ends", `"State": "Active", "LastUpdateStatus": "InProgress"`, `still in the state "Active", last update "InProgress"`, plan.Transient},
+		{"being deleted", `"State": "Deleting"`, `still in the state "Deleting", last update ""`, plan.Transient},
+		{"state that is not known", `"State": "Levitating"`, `its State is still "Levitating", which this sealift does not know, so nothing was written`, plan.Stalled},
+		{"update that is not known", `"State": "Active", "LastUpdateStatus": "Dreaming"`, `its LastUpdateStatus is still "Dreaming", which this sealift does not know, so nothing was written`, plan.Stalled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, awslambda.Options{}, func(f *fixture) {
+				f.respond = func(w http.ResponseWriter, _ *http.Request) bool {
+					_, _ = fmt.Fprintf(w, `{"Configuration": {"FunctionName": "hello", "RevisionId": "r", %s}}`, test.body)
+					return true
+				}
+				started := time.Now()
+				_, err := f.client.Observe(f.t.Context(), "hello", "")
+				if err == nil || err.Error() != under+test.err || time.Since(started) != 10*time.Minute || plan.ClassOf(err) != test.class {
+					f.t.Errorf("after %s: %v (%s), want %s (%s)", time.Since(started), err, plan.ClassOf(err), under+test.err, test.class)
+				}
+			})
+		})
+	}
 }
 
 // A package is taken only as its CodeSha256 says, and its URL, which is a

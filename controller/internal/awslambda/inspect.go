@@ -19,10 +19,10 @@ type Details struct {
 func (c *Client) Details(ctx context.Context, function string) (Details, error) {
 	out, err := c.api.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &function})
 	if err == nil && out.Configuration == nil {
-		return Details{}, &Error{Operation: "GetFunction", Function: function, Region: c.region, Cause: "the answer has no Configuration"}
+		return Details{}, c.fault("GetFunction", function, "", "the answer has no Configuration", "check what answers at the endpoint")
 	}
 	if err != nil {
-		return Details{}, c.classify("GetFunction", function, err)
+		return Details{}, c.classify(ctx, "GetFunction", function, err)
 	}
 	f := out.Configuration
 	return Details{
@@ -35,7 +35,7 @@ func (c *Client) Details(ctx context.Context, function string) (Details, error) 
 func (c *Client) Tags(ctx context.Context, arn string) (map[string]string, error) {
 	out, err := c.api.ListTags(ctx, &lambda.ListTagsInput{Resource: &arn})
 	if err != nil {
-		return nil, c.classify("ListTags", arn, err)
+		return nil, c.classify(ctx, "ListTags", arn, err)
 	}
 	return out.Tags, nil
 }
@@ -45,7 +45,7 @@ func (c *Client) Tags(ctx context.Context, arn string) (map[string]string, error
 func (c *Client) CodeSigning(ctx context.Context, function string) (string, error) {
 	out, err := c.api.GetFunctionCodeSigningConfig(ctx, &lambda.GetFunctionCodeSigningConfigInput{FunctionName: &function})
 	if err != nil {
-		return "", c.classify("GetFunctionCodeSigningConfig", function, err)
+		return "", c.classify(ctx, "GetFunctionCodeSigningConfig", function, err)
 	}
 	if aws.ToString(out.CodeSigningConfigArn) == "" {
 		return "", nil
@@ -55,7 +55,7 @@ func (c *Client) CodeSigning(ctx context.Context, function string) (string, erro
 		err = errors.New("the answer has no policies")
 	}
 	if err != nil {
-		return "", c.classify("GetCodeSigningConfig", function, err)
+		return "", c.classify(ctx, "GetCodeSigningConfig", function, err)
 	}
 	return string(config.CodeSigningConfig.CodeSigningPolicies.UntrustedArtifactOnDeployment), nil
 }

@@ -37,11 +37,11 @@ func (c *Client) Invoke(ctx context.Context, function, qualifier string, payload
 	}
 	out, err := c.api.Invoke(ctx, input, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })
 	if err != nil {
-		return Answer{}, c.classify("Invoke", function, err)
+		return Answer{}, c.classify(ctx, "Invoke", function, err)
 	}
 	log, err := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
 	if err != nil {
-		return Answer{}, fmt.Errorf("lambda Invoke of %s: the log in the answer is not base64", function)
+		return Answer{}, c.fault("Invoke", function, "", "the log in the answer is not base64", "check what answers at the endpoint")
 	}
 	return Answer{Version: aws.ToString(out.ExecutedVersion), Payload: out.Payload, Failed: aws.ToString(out.FunctionError), Log: log}, nil
 }

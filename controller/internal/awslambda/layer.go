@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -23,15 +22,14 @@ func (c *Client) PublishLayer(ctx context.Context, name, description string, zip
 		LayerName: &name, Description: &description, Content: &types.LayerVersionContentInput{ZipFile: zip},
 	})
 	if err != nil {
-		return plan.LayerVersion{}, c.classifyWrite("PublishLayerVersion", layerPrefix+name, err)
+		return plan.LayerVersion{}, c.classifyWrite(ctx, "PublishLayerVersion", layerPrefix+name, err)
 	}
 	published := plan.LayerVersion{ARN: aws.ToString(out.LayerVersionArn), Version: out.Version, Description: aws.ToString(out.Description)}
 	if out.Content != nil {
 		published.CodeSHA256 = aws.ToString(out.Content.CodeSha256)
 	}
 	if sum := sha256.Sum256(zip); published.CodeSHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
-		return plan.LayerVersion{}, &Error{Operation: "PublishLayerVersion", Function: layerPrefix + name, Region: c.region, Code: "LayerNotVerified",
-			Cause: "the CodeSha256 of the answer is not what was uploaded", Fix: "check what answers at the endpoint"}
+		return plan.LayerVersion{}, c.fault("PublishLayerVersion", layerPrefix+name, "LayerNotVerified", "the CodeSha256 of the answer is not what was uploaded", "check what answers at the endpoint")
 	}
 	return published, nil
 }
@@ -47,7 +45,7 @@ func (c *Client) NewestLayer(ctx context.Context, name, description string) (ver
 		return plan.LayerVersion{}, false, nil
 	}
 	if err != nil {
-		return plan.LayerVersion{}, false, c.classify("ListLayerVersions", layerPrefix+name, err)
+		return plan.LayerVersion{}, false, c.classify(ctx, "ListLayerVersions", layerPrefix+name, err)
 	}
 	var newest types.LayerVersionsListItem
 	for _, v := range list.LayerVersions {
@@ -63,7 +61,7 @@ func (c *Client) NewestLayer(ctx context.Context, name, description string) (ver
 		return plan.LayerVersion{}, false, nil
 	}
 	if err != nil {
-		return plan.LayerVersion{}, false, c.classify("GetLayerVersionByArn", layerPrefix+name, err)
+		return plan.LayerVersion{}, false, c.classify(ctx, "GetLayerVersionByArn", layerPrefix+name, err)
 	}
 	version = plan.LayerVersion{ARN: aws.ToString(out.LayerVersionArn), Version: out.Version, Description: aws.ToString(out.Description)}
 	if out.Content != nil {
@@ -81,7 +79,7 @@ func (c *Client) SigningEnforced(ctx context.Context, function string) (bool, er
 		return false, nil
 	}
 	if err != nil {
-		return false, c.classify("GetFunctionCodeSigningConfig", function, err)
+		return false, c.classify(ctx, "GetFunctionCodeSigningConfig", function, err)
 	}
 	arn := aws.ToString(of.CodeSigningConfigArn)
 	if arn == "" {
@@ -92,10 +90,10 @@ func (c *Client) SigningEnforced(ctx context.Context, function string) (bool, er
 		return false, nil
 	}
 	if err != nil {
-		return false, c.classify("GetCodeSigningConfig", function, err)
+		return false, c.classify(ctx, "GetCodeSigningConfig", function, err)
 	}
 	if out.CodeSigningConfig == nil || out.CodeSigningConfig.CodeSigningPolicies == nil {
-		return false, fmt.Errorf("lambda GetCodeSigningConfig of %s: the answer has no policy", function)
+		return false, c.fault("GetCodeSigningConfig", function, "", "the answer has no policy", "check what answers at the endpoint")
 	}
 	return out.CodeSigningConfig.CodeSigningPolicies.UntrustedArtifactOnDeployment == types.CodeSigningPolicyEnforce, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/google/go-cmp/cmp"
 
+	"sealift.dev/sealift/controller/internal/awserr"
 	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -70,16 +71,16 @@ func TestLayerErrors(t *testing.T) {
 		err, hint                string
 	}{
 		{"publish denied", http.MethodPost, "/versions", "AccessDeniedException", publish,
-			"lambda PublishLayerVersion of layer sealift-hello in us-east-2: access denied",
+			"lambda:PublishLayerVersion on layer sealift-hello in us-east-2: access denied",
 			"allow lambda:PublishLayerVersion on that layer for these credentials (aws sts get-caller-identity)"},
 		{"get denied", http.MethodGet, "/layers", "AccessDeniedException", newest,
-			"lambda GetLayerVersionByArn of layer sealift-hello in us-east-2: access denied",
+			"lambda:GetLayerVersion on layer sealift-hello in us-east-2: access denied",
 			"allow lambda:GetLayerVersion on that layer for these credentials (aws sts get-caller-identity)"},
 		{"not signed", http.MethodPut, "/code", "CodeVerificationFailedException", func(f *fixture) error {
 			_, err := f.client.UpdateCode(f.t.Context(), f.observe("").Latest, zipped(f.t, "x"), codeSHA256(zipped(f.t, "x")))
 			return err
 		},
-			"lambda UpdateFunctionCode of hello in us-east-2: code signing is enforced, and what sealift makes is not signed (CodeVerificationFailedException)",
+			"lambda:UpdateFunctionCode on " + helloARN + ": code signing is enforced, and what sealift makes is not signed (CodeVerificationFailedException)",
 			"set spec.bundle.delivery to environment, or take the function's code signing configuration away"},
 	}
 	for _, test := range tests {
@@ -90,7 +91,7 @@ func TestLayerErrors(t *testing.T) {
 				}
 				f.answer(test.method, test.path, http.StatusForbidden, test.code, "whatever AWS says")
 				err := test.call(f)
-				var failure *awslambda.Error
+				var failure *awserr.Error
 				if !errors.As(err, &failure) || err.Error() != test.err || failure.Hint() != test.hint {
 					f.t.Errorf("%v\nhint %s", err, failure.Hint())
 				}

@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -24,7 +25,7 @@ func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []
 		input.SourceKMSKeyArn = &conf.SourceKMSKeyARN
 	}
 	if _, err := c.api.UpdateFunctionCode(ctx, input); err != nil {
-		return plan.Configuration{}, c.classifyWrite("UpdateFunctionCode", conf.Name, err)
+		return plan.Configuration{}, c.classifyWrite(ctx, "UpdateFunctionCode", named(conf), err)
 	}
 	updated, err := c.updated(ctx, "UpdateFunctionCode", conf.Name)
 	if err != nil {
@@ -49,7 +50,7 @@ func (c *Client) Configure(ctx context.Context, conf plan.Configuration, env map
 		input.Layers = append([]string{}, layers...) // an empty list takes all away, none leaves them
 	}
 	if _, err := c.api.UpdateFunctionConfiguration(ctx, input); err != nil {
-		return plan.Configuration{}, c.classifyWrite("UpdateFunctionConfiguration", conf.Name, err)
+		return plan.Configuration{}, c.classifyWrite(ctx, "UpdateFunctionConfiguration", named(conf), err)
 	}
 	updated, err := c.updated(ctx, "UpdateFunctionConfiguration", conf.Name)
 	if err != nil {
@@ -60,6 +61,9 @@ func (c *Client) Configure(ctx context.Context, conf plan.Configuration, env map
 	}
 	return updated, nil
 }
+
+// named returns how errors name the function of c.
+func named(c plan.Configuration) string { return cmp.Or(c.ARN, c.Name) }
 
 func layerARNs(conf plan.Configuration) []string {
 	arns := make([]string, len(conf.Layers))
@@ -73,8 +77,8 @@ func layerARNs(conf plan.Configuration) []string {
 func (c *Client) updated(ctx context.Context, operation, function string) (plan.Configuration, error) {
 	conf, err := c.settled(ctx, function, "")
 	if err == nil && conf.LastUpdateStatus == string(types.LastUpdateStatusFailed) {
-		err = &Error{Operation: operation, Function: function, Region: c.region, Code: "UpdateFailed", Cause: "Lambda took the update and then failed it; what was live before still is",
-			Fix: "see LastUpdateStatusReason: aws lambda get-function-configuration --function-name " + function}
+		err = c.fault(operation, cmp.Or(conf.ARN, function), "UpdateFailed", "Lambda took the update and then failed it; what was live before still is",
+			"see LastUpdateStatusReason: aws lambda get-function-configuration --function-name "+function)
 	}
 	return conf, err
 }
@@ -93,16 +97,16 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		return "", fmt.Errorf("publish %s: the package is not the one that was verified: %w", conf.Name, plan.ErrReobserve)
 	}
 	if err != nil {
-		return "", c.classifyWrite("PublishVersion", conf.Name, err)
+		return "", c.classifyWrite(ctx, "PublishVersion", named(conf), err)
 	}
 	version := aws.ToString(out.Version)
 	published, err := c.settled(ctx, conf.Name, version)
 	if err != nil {
 		return "", err
 	}
-	if published.State == string(types.StateFailed) {
-		return "", &Error{Operation: "PublishVersion", Function: conf.Name, Region: c.region, Code: "VersionFailed", Cause: fmt.Sprintf("version %s is in the state Failed", version),
-			Fix: fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version)}
+	switch types.State(published.State) {
+	case types.StateFailed, types.StateDeactivated, types.StateActiveNonInvocable:
+		return "", c.fault("PublishVersion", named(conf), "VersionFailed", fmt.Sprintf("version %s is in the state %s", version, published.State), fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version))
 	}
 	if published.CodeSHA256 != conf.CodeSHA256 || !slices.Equal(published.Layers, conf.Layers) ||
 		published.Environment[plan.BundleVariable] != conf.Environment[plan.BundleVariable] || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {
@@ -121,10 +125,10 @@ func (c *Client) unchanged(ctx context.Context, conf plan.Configuration) bool {
 func (c *Client) PointAlias(ctx context.Context, conf plan.Configuration, name string, was *plan.Alias, version string) error {
 	if was == nil {
 		_, err := c.api.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version})
-		return c.classifyWrite("CreateAlias", conf.Name, err)
+		return c.classifyWrite(ctx, "CreateAlias", named(conf), err)
 	}
 	_, err := c.api.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version, RevisionId: revision(was.RevisionID)})
-	return c.classifyWrite("UpdateAlias", conf.Name, err)
+	return c.classifyWrite(ctx, "UpdateAlias", named(conf), err)
 }
 
 // revision leaves the fence out where the endpoint gave none.

@@ -25,6 +25,8 @@ type Config struct {
 	Layer           string // the layer that carries the bundle, "" for another delivery
 	Wrapper         string // ARN of the exec wrapper's layer version, or ""
 	LeavesCode      bool   // the function's code is somebody else's, and stays as it is
+	Role            string // ARN of the role that is assumed for the function, or ""
+	ExternalID      string // that its trust policy asks for, or ""
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.
 	SealingKeys []SealingKey
@@ -84,10 +86,12 @@ func Author(configs []Config) Policy {
 	return p
 }
 
-// Operator returns the policy of who applies: apply, rotate, run and hooks.
+// Operator returns the policy of who applies: apply, rotate, run and hooks. What a role is
+// assumed for is that role's to allow, see Role.
 func Operator(configs []Config) Policy {
 	p := Policy{Name: "sealift-operator", Description: "sealift: apply configs"}
-	var offline []string
+	var offline, roles []string
+	var own []Config
 	online, bundles := make(map[string][]Config), make(map[string][]Config)
 	for _, c := range configs {
 		for _, key := range c.SealingKeys {
@@ -97,6 +101,11 @@ func Operator(configs []Config) Policy {
 				online[key.ARN] = append(online[key.ARN], c)
 			}
 		}
+		if c.Role != "" {
+			roles = append(roles, c.Role)
+			continue
+		}
+		own = append(own, c)
 		bundles[c.BundleKey] = append(bundles[c.BundleKey], c)
 	}
 	if len(offline) > 0 {
@@ -105,11 +114,20 @@ func Operator(configs []Config) Policy {
 	for _, key := range slices.Sorted(maps.Keys(online)) {
 		p.sealing("UnsealOnline", "kms:Decrypt", key, online[key])
 	}
+	for some := range slices.Chunk(unique(roles), most) {
+		p.add(Statement{Sid: "AssumeRoles", Actions: []string{"sts:AssumeRole"}, Resources: some})
+	}
+	p.delivering(bundles, own)
+	return p
+}
+
+// delivering allows what is done to the configs' functions, which are listed by bundle key
+// in bundles.
+func (p *Policy) delivering(bundles map[string][]Config, configs []Config) {
 	for _, key := range slices.Sorted(maps.Keys(bundles)) {
 		p.drawing(key, bundles[key])
 	}
 	p.functions(configs)
-	return p
 }
 
 // Function returns the policy of a function's role: it opens its own bundle.

@@ -11,12 +11,14 @@ import (
 // Check refuses functions that the delivery can't serve, or that another config has. Its errors are of type Problem.
 func Check(want Desired, obs Observed) error {
 	image, delivery := obs.Latest.PackageType == packageTypeImage, want.Delivery()
-	latest, account := obs.Latest, want.Config.Spec.Function.Account
+	latest, account := obs.Latest, want.Config.Spec.Function.AccountID()
 	marker, markerErr := ParseMarker(latest.Environment[MarkerVariable])
 	switch {
+	case latest.PackageType != "" && latest.PackageType != packageTypeZip && !image:
+		return Problem{"UnknownPackageType", fmt.Sprintf("%s is of the package type %q, which this sealift does not know", want.Consumer(), latest.PackageType), "upgrade sealift, or deploy the function as a .zip package"}
 	case account != "" && account != accountOf(latest.ARN):
 		return Problem{"OtherAccount", fmt.Sprintf("the manifest names a function of account %s, and the credentials are those of %s", account, accountOf(latest.ARN)),
-			"use the credentials of that account: --profile, or AWS_PROFILE"}
+			"use the credentials of that account: --profile, AWS_PROFILE, or spec.function.roleARN"}
 	case image && delivery == v1alpha1.DeliveryPackage:
 		return Problem{"ContainerImage", fmt.Sprintf("%s is a container image, which has no package to put a bundle into", want.Consumer()),
 			"set spec.bundle.delivery to environment, or deploy the function as a .zip package"}

@@ -15,8 +15,12 @@ import (
 	"sealift.dev/sealift/api/v1alpha1"
 )
 
-// packageTypeImage is Lambda's PackageType of container images.
-const packageTypeImage = "Image"
+// The PackageTypes of Lambda: container images have no package. Emulators that know none
+// answer "".
+const (
+	packageTypeZip   = "Zip"
+	packageTypeImage = "Image"
+)
 
 // Decide compares want with obs, which passed Check, and returns what there is to
 // do. last is the marker that belongs to the last upload of this sealift, or nil. If

@@ -404,7 +404,7 @@ func TestDecideRefuses(t *testing.T) {
 			edit:     func(c *v1alpha1.SealedConfig) { c.Spec.Function.Account = "999999999999" },
 			observed: func(*plan.Observed) {},
 			err:      "the manifest names a function of account 999999999999, and the credentials are those of 123456789012 (OtherAccount)",
-			hint:     "use the credentials of that account: --profile, or AWS_PROFILE",
+			hint:     "use the credentials of that account: --profile, AWS_PROFILE, or spec.function.roleARN",
 		},
 		{
 			name:     "container image",

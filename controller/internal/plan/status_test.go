@@ -151,9 +151,9 @@ func TestStatusOf(t *testing.T) {
 			summary: "nothing", version: "6",
 		},
 		{
-			name: "not observed", err: errors.New("lambda GetFunction of hello in us-east-2: access denied"),
+			name: "not observed", err: errors.New("lambda:GetFunction on hello in us-east-2: access denied"),
 			conditions: []string{
-				"Ready=Unknown NotObserved: lambda GetFunction of hello in us-east-2: access denied",
+				"Ready=Unknown NotObserved: lambda:GetFunction on hello in us-east-2: access denied",
 				"Drifted=Unknown NotObserved: not compared", "Stalled=Unknown NotObserved: not observed",
 			},
 			sealed: "Unknown NotObserved: not observed", summary: "nothing", unapplied: true,
