@@ -74,7 +74,6 @@ func eventChanges(p plan.Plan) []EventChange {
 
 // state is what two events of one config have in common if the later says nothing new.
 func (e Event) state() string {
-	e.Time, e.Revision = time.Time{}, ""
 	state := e.Type + " " + e.Reason + " " + e.Message
 	for _, c := range e.Changes {
 		state += " " + string(c.Action) + string(c.Kind) + c.Name
