@@ -36,6 +36,7 @@ type OperatorStatus struct {
 	Error    string         `json:"error,omitempty"`    // of that look
 	Faults   []FaultStatus  `json:"faults,omitempty"`   // of the revision
 	Configs  []ConfigStatus `json:"configs"`            // by namespace and name
+	Left     []LeftStatus   `json:"left,omitempty"`     // by configs that are gone, by config and function
 }
 
 // FaultStatus is a manifest that can't be used.
@@ -61,6 +62,7 @@ func (o *Operator) Status() OperatorStatus {
 		one.Status.Conditions = slices.Clone(one.Status.Conditions)
 		s.Configs = append(s.Configs, one)
 	}
+	s.Left = o.swept.statuses()
 	return s
 }
 
@@ -122,7 +124,11 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 			continue
 		}
 		if f.fault = faults[f.target.File]; f.fault == nil {
-			o.o.Log.InfoContext(ctx, "manifest gone; the function keeps what it has", "config", key)
+			message := "manifest gone; the function keeps what it has"
+			if o.sweeps() && f.target.Scrubs() {
+				message = "manifest gone; what sealift put there is to be taken away"
+			}
+			o.o.Log.InfoContext(ctx, message, "config", key)
 			delete(o.configs, key)
 			continue
 		}

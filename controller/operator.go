@@ -37,7 +37,7 @@ type Pass struct {
 	Changes []plan.Item // that were made
 }
 
-// OperatorOptions configure an Operator. Every field but Events is required.
+// OperatorOptions configure an Operator. Every field is required but Events, Lineage and Lister.
 type OperatorOptions struct {
 	Branch    Branch
 	Selection Selection
@@ -47,11 +47,16 @@ type OperatorOptions struct {
 	Interval    time.Duration // between two looks at the branch
 	Workers     int           // passes at the same time
 	Recorder    Recorder
+	Now         func() time.Time
+	Log         *slog.Logger
+
 	// Events is told what becomes of the configs, by several goroutines at once. Nil: nobody
 	// is.
 	Events func(Event)
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Lineage and Lister let it look for what configs have left that are gone from git.
+	// Without them, functions keep what they have.
+	Lineage Lineage
+	Lister  Listers
 }
 
 const (
@@ -80,6 +85,7 @@ type Operator struct {
 	again   bool                 // it is to be surveyed again, see Set
 	lookErr error                // of the last look
 	faults  []Fault
+	swept   swept
 }
 
 // NewOperator returns an Operator.
@@ -115,6 +121,9 @@ func (o *Operator) Run(ctx, passes context.Context) {
 			queue.Forget(key)
 			queue.Add(key)
 		}
+		if o.toSweep() {
+			queue.Add(sweepKey)
+		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -134,6 +143,10 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 	if ctx.Err() != nil {
 		return true
 	}
+	if key == sweepKey {
+		o.sweepAgain(key, o.sweep(passes), queue)
+		return true
+	}
 	t, followed := o.target(key)
 	if !followed {
 		queue.Forget(key)
@@ -148,6 +161,9 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 		queue.Forget(key)
 		interval := t.Config.Spec.Interval.Duration
 		queue.AddAfter(key, interval-plan.Jitter(key, interval/10))
+	}
+	if _, followed := o.target(key); !followed && o.sweeps() {
+		queue.Add(sweepKey) // what this pass has put there is left behind
 	}
 	return true
 }
@@ -181,6 +197,9 @@ func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
 		})
 	}
 	workers.Wait()
+	if ctx.Err() == nil && o.toSweep() && o.sweep(passes) != nil {
+		failures.Add(1)
+	}
 	if n := skipped.Load(); n > 0 {
 		err = fmt.Errorf("ended ahead of the passes of %d of %d configs", n, len(keys))
 	}
@@ -219,7 +238,7 @@ func (o *Operator) reconcile(ctx context.Context, t Target) (_ Result, err error
 func (o *Operator) look(ctx context.Context) ([]string, error) {
 	limited, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	revision, set, err := o.survey(limited)
+	commit, set, err := o.survey(limited)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -227,32 +246,34 @@ func (o *Operator) look(ctx context.Context) ([]string, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.looked, o.lookErr = o.o.Now(), err
-	if err != nil || revision == o.seen && !o.again {
+	if err != nil || commit.Revision() == o.seen && !o.again {
 		return nil, err
 	}
+	revision := commit.Revision()
 	if revision != o.seen {
 		o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
 	}
 	o.seen, o.again = revision, set.Again
+	o.swept.read(commit, set)
 	return o.take(ctx, set), nil
 }
 
-// survey returns the branch's revision, and what it holds if it was not seen before.
-func (o *Operator) survey(ctx context.Context) (_ string, _ Set, err error) {
+// survey returns the branch's commit, and what it holds if it was not seen before.
+func (o *Operator) survey(ctx context.Context) (_ Commit, _ Set, err error) {
 	defer catch(&err)
 	commit, err := o.o.Branch.Head(ctx)
 	if err != nil {
-		return "", Set{}, err
+		return nil, Set{}, err
 	}
 	o.mu.Lock()
 	seen, again := o.seen, o.again
 	o.mu.Unlock()
 	if commit.Revision() == seen && !again {
-		return seen, Set{}, nil
+		return commit, Set{}, nil
 	}
 	set, err := Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)
 	if err != nil {
-		return "", Set{}, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
+		return nil, Set{}, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
 	}
-	return commit.Revision(), set, nil
+	return commit, set, nil
 }

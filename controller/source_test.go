@@ -104,7 +104,7 @@ func TestLoadRefuses(t *testing.T) {
 			files: map[string]string{
 				"m/a.yaml": named("a", "  function", "  typo: 1\n  function"), "m/b.yaml": named("b", "  package", "  suspend: x\n  package"),
 			},
-			err: "m/a.yaml:5: spec.typo: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend\n" +
+			err: "m/a.yaml:5: spec.typo: unknown field; want one of bundle, deletionPolicy, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend\n" +
 				"m/b.yaml:6: spec.suspend: want true or false, without quotes",
 		},
 		{
@@ -167,7 +167,7 @@ func TestSurvey(t *testing.T) {
 	want := []string{
 		"m/good.yaml",
 		"m/a.yaml | " + sameConfig,
-		"m/broken.yaml | m/broken.yaml:5: spec.typo: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend",
+		"m/broken.yaml | m/broken.yaml:5: spec.typo: unknown field; want one of bundle, deletionPolicy, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend",
 		"m/f1.yaml | " + sameFunction,
 		"m/f2.yaml | " + sameFunction,
 		"m/z.yaml | " + sameConfig,

@@ -184,8 +184,14 @@ func (t Target) Check(ctx context.Context) v1alpha1.Errors {
 const maxDescription = 256
 
 // description is that of the version in which a revision is published.
-func (t Target) description(revision string) string {
-	end := []rune(fmt.Sprintf(" @ %.7s", revision))
+func (t Target) description(revision string) string { return t.descriptionOf("", revision) }
+
+// descriptionOf is description with what was done, where that is not the usual.
+func (t Target) descriptionOf(done, revision string) string {
+	if done != "" {
+		done = " " + done
+	}
+	end := []rune(fmt.Sprintf("%s @ %.7s", done, revision))
 	start := []rune("sealift: " + t.File)
 	return string(start[:min(len(start), maxDescription-len(end))]) + string(end)
 }

@@ -49,6 +49,7 @@ spec:
     DB_PASSWORD: ` + password + `
   interval: 90s
   driftPolicy: Report
+  deletionPolicy: Scrub
   suspend: true
 `
 	want := &v1alpha1.SealedConfig{
@@ -69,8 +70,8 @@ spec:
 			},
 			Sealed:      map[string]string{"DB_PASSWORD": password},
 			Interval:    &metav1.Duration{Duration: 90 * time.Second},
-			DriftPolicy: v1alpha1.DriftReport,
-			Suspend:     true,
+			DriftPolicy: v1alpha1.DriftReport, DeletionPolicy: v1alpha1.DeletionScrub,
+			Suspend: true,
 		},
 	}
 	for name, text := range map[string]string{"LF": text, "CRLF": strings.ReplaceAll(text, "\n", "\r\n")} {
@@ -97,7 +98,7 @@ func TestDecodeFillsDefaults(t *testing.T) {
 			Function: v1alpha1.FunctionSpec{Name: "hello"},
 			Package:  &v1alpha1.PackageSpec{Path: "."},
 			Bundle:   v1alpha1.BundleSpec{Delivery: v1alpha1.DeliveryPackage, Path: "sealed-config.jwe", Format: v1alpha1.FormatJWE},
-			Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect,
+			Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect, DeletionPolicy: v1alpha1.DeletionRetain,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -112,7 +113,7 @@ func TestDecodeReportsForm(t *testing.T) {
 		text string
 		want []string
 	}{
-		{name: "unknown field", text: valid + "  delivery: layer\n", want: []string{"m.yaml:7: spec.delivery: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
+		{name: "unknown field", text: valid + "  delivery: layer\n", want: []string{"m.yaml:7: spec.delivery: unknown field; want one of bundle, deletionPolicy, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
 		{name: "misspelt field", text: valid + "  enviroment: {}\n", want: []string{"m.yaml:7: spec.enviroment: unknown field; did you mean environment?"}},
 		{name: "wrong case", text: valid + "  bundle: {KmsKey: alias/x}\n", want: []string{"m.yaml:7: spec.bundle.KmsKey: unknown field; did you mean kmsKey?"}},
 		{name: "wrong case of apiVersion", text: swap(t, "apiVersion", "apiversion"), want: []string{
@@ -122,7 +123,7 @@ func TestDecodeReportsForm(t *testing.T) {
 		{name: "wrong case of the group", text: swap(t, "sealift.dev", "Sealift.dev"), want: []string{"m.yaml:1: apiVersion: unknown version; want sealift.dev/v1alpha1"}},
 		{name: "status", text: valid + "status: {}\n", want: []string{"m.yaml:7: status: unknown field; want one of apiVersion, kind, metadata, spec"}},
 		{name: "metadata of a cluster", text: swap(t, "name: hello, n", "uid: x, name: hello, n"), want: []string{"m.yaml:3: metadata.uid: unknown field; want one of annotations, labels, name, namespace"}},
-		{name: "unknown name that is no name", text: valid + "  \"a\\u202eb\": x\n", want: []string{"m.yaml:7: spec: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
+		{name: "unknown name that is no name", text: valid + "  \"a\\u202eb\": x\n", want: []string{"m.yaml:7: spec: unknown field; want one of bundle, deletionPolicy, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend"}},
 		{name: "duplicate field", text: valid + "  suspend: true\n  suspend: false\n", want: []string{"m.yaml:8: spec.suspend: given twice, first on line 7"}},
 		{name: "duplicate variable", text: valid + "  environment:\n    AB: x\n    AB: y\n", want: []string{"m.yaml:9: spec.environment.AB: given twice, first on line 8"}},
 		{name: "duplicate in other quotes", text: valid + "  environment: {AB: x, \"AB\": y}\n", want: []string{"m.yaml:7: spec.environment.AB: given twice, first on line 7"}},
@@ -231,7 +232,7 @@ func TestDecodeReportsForm(t *testing.T) {
 			"m.yaml:7: Unicode line break, which only YAML readers see; write it as an escape in double quotes",
 			"m.yaml:9: carriage return without line feed; end lines with LF or CRLF",
 		}},
-		{name: "file name with controls", file: "a\x1b\n\u202e.yaml", text: valid + "  x: y\n", want: []string{`"a\x1b\n\u202e.yaml":7: spec.x: unknown field; want one of bundle, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend`}},
+		{name: "file name with controls", file: "a\x1b\n\u202e.yaml", text: valid + "  x: y\n", want: []string{`"a\x1b\n\u202e.yaml":7: spec.x: unknown field; want one of bundle, deletionPolicy, driftPolicy, environment, environmentRemoved, function, interval, package, sealed, suspend`}},
 		{name: "tab", text: valid + "\tsuspend: true\n", want: []string{"m.yaml:7: not valid YAML: found character that cannot start any token"}},
 		{name: "unclosed bracket", text: valid + "  environment: {AB: x\n  suspend: true\n", want: []string{"m.yaml:7: not valid YAML: did not find expected ',' or '}'"}},
 		{name: "unclosed quote", text: valid + "  environment: {AB: \"x}\n", want: []string{"m.yaml:7: not valid YAML: found unexpected end of stream"}},

@@ -40,6 +40,9 @@ func Default(c *SealedConfig) {
 	if c.Spec.DriftPolicy == "" {
 		c.Spec.DriftPolicy = DriftCorrect
 	}
+	if c.Spec.DeletionPolicy == "" {
+		c.Spec.DeletionPolicy = DeletionRetain
+	}
 }
 
 func (f *FunctionSpec) setDefaults() {

@@ -95,7 +95,7 @@ func (r *reader) value(n *yaml.Node, want reflect.Type, at fieldPath) (any, bool
 	switch want {
 	case reflect.TypeFor[*metav1.Duration]():
 		return r.duration(n, at)
-	case reflect.TypeFor[string](), reflect.TypeFor[DriftPolicy](), reflect.TypeFor[Delivery](), reflect.TypeFor[BundleFormat]():
+	case reflect.TypeFor[string](), reflect.TypeFor[DriftPolicy](), reflect.TypeFor[DeletionPolicy](), reflect.TypeFor[Delivery](), reflect.TypeFor[BundleFormat]():
 		return r.text(n, at)
 	case reflect.TypeFor[bool]():
 		return r.boolean(n, at)

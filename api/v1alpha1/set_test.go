@@ -159,7 +159,7 @@ func TestDefaultIsIdempotent(t *testing.T) {
 		Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2"},
 		Package:  &v1alpha1.PackageSpec{Path: "b"},
 		Bundle:   v1alpha1.BundleSpec{Delivery: v1alpha1.DeliveryPackage, Path: "sealed-config.jwe", Format: v1alpha1.FormatJWE},
-		Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect,
+		Interval: &metav1.Duration{Duration: 5 * time.Minute}, DriftPolicy: v1alpha1.DriftCorrect, DeletionPolicy: v1alpha1.DeletionRetain,
 	}
 	if diff := cmp.Diff(want, c.Spec); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -96,6 +96,16 @@ type SealedConfigSpec struct {
 	// +kubebuilder:validation:Enum=Correct;Report
 	DriftPolicy DriftPolicy `json:"driftPolicy,omitempty"`
 
+	// deletionPolicy says what becomes of the function when its manifest is gone from git, or
+	// names another function. Retain leaves it as it is. Scrub takes away what sealift put
+	// there: the bundle, the marker, the owned variables, the layer and the exec wrapper's;
+	// a version without them is published, and the alias moved to it. What the last commit with
+	// the manifest says counts, and nothing is taken away if it says suspend there.
+	// +optional
+	// +kubebuilder:default=Retain
+	// +kubebuilder:validation:Enum=Retain;Scrub
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
+
 	// suspend stops sealift from changing the function until it is false again.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
@@ -108,6 +118,15 @@ type DriftPolicy string
 const (
 	DriftCorrect DriftPolicy = "Correct"
 	DriftReport  DriftPolicy = "Report"
+)
+
+// DeletionPolicy says what becomes of the function of a config that is gone from git.
+type DeletionPolicy string
+
+// The deletion policies.
+const (
+	DeletionRetain DeletionPolicy = "Retain"
+	DeletionScrub  DeletionPolicy = "Scrub"
 )
 
 // Delivery says where the bundle goes.

@@ -75,6 +75,9 @@ func validateLoop(s SealedConfigSpec, at *field.Path) (errs field.ErrorList) {
 	if p := s.DriftPolicy; p != DriftCorrect && p != DriftReport {
 		errs = append(errs, invalid(at.Child("driftPolicy"), "want Correct or Report"))
 	}
+	if p := s.DeletionPolicy; p != DeletionRetain && p != DeletionScrub {
+		errs = append(errs, invalid(at.Child("deletionPolicy"), "want Retain or Scrub"))
+	}
 	return errs
 }
 

@@ -129,6 +129,8 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "negative interval", text: valid + "  interval: -5m\n", want: []string{"m.yaml:7: spec.interval: want at least 10s: every look is up to three calls of Lambda"}},
 		{name: "interval", text: valid + "  interval: 10s\n", want: nil},
 		{name: "drift policy in lower case", text: valid + "  driftPolicy: report\n", want: []string{"m.yaml:7: spec.driftPolicy: want Correct or Report"}},
+		{name: "deletion policy of another kind", text: valid + "  deletionPolicy: Delete\n", want: []string{"m.yaml:7: spec.deletionPolicy: want Retain or Scrub"}},
+		{name: "deletion policy", text: valid + "  deletionPolicy: Scrub\n", want: nil},
 		{name: "drift policy", text: valid + "  driftPolicy: Report\n", want: nil},
 		{name: "reserved", text: valid + "  environment:\n    AWS_LAMBDA_EXEC_WRAPPER: x\n    LAMBDA_TASK_ROOT: x\n    SEALIFT_MARKER: x\n    _HANDLER: x\n    _X_AMZN_TRACE_ID: x\n", want: []string{
 			"m.yaml:8: spec.environment.AWS_LAMBDA_EXEC_WRAPPER: reserved by AWS Lambda; remove it",

@@ -20,6 +20,7 @@ type applyFlags struct {
 	allowDirty  bool
 	sealingKeys []string
 	events      string // file
+	scrub       bool   // take away what configs have left that are gone
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -42,6 +43,7 @@ still is.`,
 			if err := errors.Join(f.source.check(paths), f.check()); err != nil {
 				return usage(cmd, err)
 			}
+			f.scrub = true
 			return a.apply(cmd.Context(), f, paths, (*pass).apply)
 		},
 	}
@@ -87,9 +89,19 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 		return err
 	}
 	defer s.close()
-	targets, err := a.loadSome(ctx, s)
+	targets, err := a.load(ctx, s)
 	if err != nil {
 		return err
+	}
+	p := a.newPass(s.uploads, s.tree(), f.unfenced, f.keysOf(s.repo))
+	var left []controller.Left
+	if f.scrub {
+		if left, err = a.left(ctx, s, p, targets); err != nil {
+			return err
+		}
+	}
+	if len(targets)+len(left) == 0 {
+		return errNoConfig(s)
 	}
 	if f.source.repo == "" && !f.allowDirty {
 		if err := refuseDirty(ctx, s, targets); err != nil {
@@ -101,9 +113,10 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 		return err
 	}
 	defer events.close()
-	done, err := a.applyAll(ctx, a.newPass(s.uploads, s.tree(), f.unfenced, f.keysOf(s.repo)), targets, events, do)
-	_, writeErr := a.Out.Write(render(done))
-	return errors.Join(err, writeErr)
+	done, err := a.applyAll(ctx, p, targets, events, do)
+	scrubs, scrubErr := p.scrubLeft(ctx, left)
+	_, writeErr := a.Out.Write(render(append(done, scrubs...)))
+	return errors.Join(err, scrubErr, writeErr)
 }
 
 // openToApply opens what apply reads.

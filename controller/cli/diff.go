@@ -58,11 +58,18 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 		return err
 	}
 	defer s.close()
-	targets, err := a.loadSome(ctx, s)
+	targets, err := a.load(ctx, s)
 	if err != nil {
 		return err
 	}
 	p := a.newPass(s.uploads, s.tree(), f.unfenced, nil)
+	left, err := a.left(ctx, s, p, targets)
+	if err != nil {
+		return err
+	}
+	if len(targets)+len(left) == 0 {
+		return errNoConfig(s)
+	}
 	var done []outcome
 	var failures []error
 	changes := false
@@ -75,7 +82,9 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 		done = append(done, outcome{plan: planned})
 		changes = changes || !planned.InSync()
 	}
-	_, err = a.Out.Write(render(done))
+	scrubs, err := p.planLeft(ctx, left)
+	failures, changes = append(failures, err), changes || len(scrubs) > 0
+	_, err = a.Out.Write(render(append(done, scrubs...)))
 	if err = errors.Join(append(failures, err)...); err == nil && changes {
 		return errChanges
 	}

@@ -303,25 +303,37 @@ func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, setti
 	if err != nil {
 		return err
 	}
-	_, targets, err := a.loadBranch(ctx, repo, settings, head)
+	s, targets, err := a.loadBranch(ctx, repo, settings, head)
 	if err != nil {
 		return err
 	}
 	applied := a.lastApplied(ctx, repo, settings)
+	sweep := len(applied) == 0 // a push by which nothing is gone asks AWS for nothing
 	var changed []controller.Target
 	for _, t := range targets {
-		if was, known := applied[t.Key()]; !known || !t.Same(was) {
+		was, known := applied[t.Key()]
+		if !known || !t.Same(was) {
 			changed = append(changed, t)
 		}
+		sweep = sweep || known && (was.Region() != t.Region() || was.Config.Spec.Function.Name != t.Config.Spec.Function.Name)
 		delete(applied, t.Key())
 	}
+	sweep = sweep || len(applied) > 0
 	for _, gone := range slices.Sorted(maps.Keys(applied)) {
+		if applied[gone].Scrubs() {
+			continue
+		}
 		fmt.Fprintf(a.Out, "%s: its manifest is gone; the function keeps what it has\n", gone)
 	}
 	if len(changed) == 0 {
 		fmt.Fprintln(a.Out, "no config changed: nothing to apply")
 	}
-	if err := a.applyAloud(ctx, repo, settings, changed); err != nil {
+	p := a.newPass(uploadsIn(repo.GitDir()), nil, settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
+	err = a.applyAloud(ctx, p, changed)
+	if sweep {
+		err = errors.Join(err, a.scrubAloud(ctx, s, settings, p, targets))
+	}
+	if err != nil {
 		return err
 	}
 	return repo.SetRef(ctx, appliedRef(settings.Branch), head)
@@ -344,8 +356,7 @@ func (a *app) lastApplied(ctx context.Context, repo *gitsource.Repository, setti
 
 // applyAloud applies one target after the other, and says of each what was done as
 // soon as it is.
-func (a *app) applyAloud(ctx context.Context, repo *gitsource.Repository, settings hookSettings, targets []controller.Target) error {
-	p := a.newPass(uploadsIn(repo.GitDir()), nil, settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
+func (a *app) applyAloud(ctx context.Context, p *pass, targets []controller.Target) error {
 	var failures []error
 	for _, t := range targets {
 		done, err := a.applyAll(ctx, p, []controller.Target{t}, nil, (*pass).apply)

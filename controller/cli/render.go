@@ -67,6 +67,9 @@ func key(p plan.Plan) string { return p.Want.Config.Namespace + "/" + p.Want.Con
 
 // done says what an apply has done that its plan does not say.
 func (o outcome) done() string {
+	if o.plan.Scrub {
+		return scrubbed(o)
+	}
 	if o.patched == nil {
 		return o.live()
 	}
@@ -105,8 +108,10 @@ func heading(p plan.Plan) string {
 	}
 	state := ""
 	switch {
-	case c.Spec.Suspend:
+	case c.Spec.Suspend && !p.Scrub:
 		state = "  suspended"
+	case p.Scrub:
+		state = "  removed from git"
 	case p.InSync():
 		state = "  in sync"
 	}
@@ -128,6 +133,7 @@ type outcomeJSON struct {
 	Version   string       `json:"version,omitempty"` // that the alias names now
 	InSync    bool         `json:"inSync"`
 	Suspended bool         `json:"suspended,omitempty"`
+	Removed   bool         `json:"removed,omitempty"` // from git: what it put on the function is taken away
 	Applied   bool         `json:"applied"`
 	Changes   []plan.Item  `json:"changes"` // to be made, or that were made
 	Patched   *patchedJSON `json:"patched,omitempty"`
@@ -154,7 +160,7 @@ func renderJSON(list []outcome) []byte {
 		j := outcomeJSON{
 			Config: key(o.plan), File: o.plan.Want.File, Revision: o.plan.Want.Revision, Region: o.plan.Want.Region,
 			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, Version: o.version, InSync: o.applied || o.plan.InSync(),
-			Suspended: c.Spec.Suspend, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
+			Suspended: c.Spec.Suspend, Removed: o.plan.Scrub, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
 			Patched: newPatchedJSON(o.patched),
 		}
 		if j.Version == "" && o.plan.Observed.Alias != nil {

@@ -144,7 +144,7 @@ func inRepository(repo *gitsource.Repository, paths []string) ([]string, error) 
 
 // load loads the configs of a source.
 func (a *app) load(ctx context.Context, s *source) ([]controller.Target, error) {
-	targets, err := controller.Load(ctx, s.commit, s.history, controller.Selection{Paths: s.paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion})
+	targets, err := controller.Load(ctx, s.commit, s.history, a.selection(s))
 	var faults v1alpha1.Errors
 	if errors.As(err, &faults) {
 		return nil, hint(err, "mend the manifests, and check them with `sealift verify`")
@@ -156,7 +156,7 @@ func (a *app) load(ctx context.Context, s *source) ([]controller.Target, error) 
 func (a *app) loadSome(ctx context.Context, s *source) ([]controller.Target, error) {
 	targets, err := a.load(ctx, s)
 	if err == nil && len(targets) == 0 {
-		err = hint(fmt.Errorf("no SealedConfig in %s", strings.Join(s.paths, ", ")), "make one with `sealift seal -f FILE NAME`")
+		err = errNoConfig(s)
 	}
 	return targets, err
 }

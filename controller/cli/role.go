@@ -89,6 +89,11 @@ func (a *app) principal(cfg aws.Config) awserr.Principal {
 // keysIn returns KMS as the default chain's credentials have it.
 func (a *app) keysIn(cfg aws.Config) *awskms.Client { return awskms.New(cfg).As(a.principal(cfg)) }
 
+// functionsIn returns Lambda as the default chain's credentials have it.
+func (a *app) functionsIn(cfg aws.Config, unfenced bool) *awslambda.Client {
+	return awslambda.New(cfg, awslambda.Options{Unfenced: unfenced, Principal: a.principal(cfg)})
+}
+
 // access is with what a config's function and its bundle key are asked for: the role that
 // the config names, or the default chain's credentials.
 type access struct {

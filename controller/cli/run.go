@@ -179,11 +179,13 @@ func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder con
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
+	p := a.newPass(memory, nil, f.unfenced, nil)
 	return controller.NewOperator(controller.OperatorOptions{
 		Branch:      branch{remote},
 		Selection:   controller.Selection{Paths: paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion},
-		Reconciler:  a.newPass(memory, nil, f.unfenced, nil).in,
+		Reconciler:  p.in,
 		SealingKeys: f.sealingKeys, Interval: f.interval, Workers: f.workers, Recorder: recorder, Events: events.to(), Now: a.now, Log: a.log,
+		Lineage: remote.Line, Lister: p.lister,
 	})
 }
 

@@ -125,8 +125,11 @@ func (n *node) Mode() fs.FileMode          { return n.mode }
 func (n *node) Type() fs.FileMode          { return n.mode.Type() }
 func (n *node) ModTime() time.Time         { return time.Time{} }
 func (n *node) IsDir() bool                { return n.mode.IsDir() }
-func (n *node) Sys() any                   { return nil }
 func (n *node) Info() (fs.FileInfo, error) { return n, nil }
+
+// Sys returns the full id of a file's blob as a string, "" for a folder: the same content has the same one in whichever
+// commit.
+func (n *node) Sys() any { return n.file.ObjectID }
 
 // openFile is a regular file whose content is loaded at the first Read.
 type openFile struct {

@@ -1,6 +1,7 @@
 // Package iam writes the least IAM policies with which sealift works: for who seals
 // values, for the operator, and for a function. It asks nobody, and names every action
-// and every resource in full, but for the versions and aliases of a function.
+// and every resource in full, but for the versions and aliases of a function, and for the
+// list of functions, which takes no resource.
 package iam
 
 import (
@@ -27,6 +28,7 @@ type Config struct {
 	LeavesCode      bool   // the function's code is somebody else's, and stays as it is
 	Role            string // ARN of the role that is assumed for the function, or ""
 	ExternalID      string // that its trust policy asks for, or ""
+	Scrub           bool   // what it put on the function is looked for when it is gone
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.
 	SealingKeys []SealingKey
@@ -118,6 +120,7 @@ func Operator(configs []Config) Policy {
 		p.add(Statement{Sid: "AssumeRoles", Actions: []string{"sts:AssumeRole"}, Resources: some})
 	}
 	p.delivering(bundles, own)
+	p.listing(own)
 	return p
 }
 
@@ -128,6 +131,19 @@ func (p *Policy) delivering(bundles map[string][]Config, configs []Config) {
 		p.drawing(key, bundles[key])
 	}
 	p.functions(configs)
+}
+
+// listing allows functions to be listed in the regions of configs that leave nothing.
+func (p *Policy) listing(configs []Config) {
+	var regions []string
+	for _, c := range configs {
+		if c.Scrub {
+			regions = append(regions, c.Region)
+		}
+	}
+	if len(regions) > 0 {
+		p.add(Statement{Sid: "FindRemoved", Actions: []string{"lambda:ListFunctions"}, Resources: []string{"*"}, Equals: []Condition{{"aws:RequestedRegion", unique(regions)}}})
+	}
 }
 
 // Function returns the policy of a function's role: it opens its own bundle.

@@ -145,6 +145,22 @@ func TestOperatorOfLayer(t *testing.T) {
 	}
 }
 
+// Functions are listed, in their regions alone, where a config wants to be scrubbed.
+func TestOperatorThatScrubs(t *testing.T) {
+	stays, goes := config("payments", "stays", offline()), config("payments", "goes", offline())
+	for _, s := range iam.Operator([]iam.Config{stays, goes}).Statements {
+		if s.Sid == "FindRemoved" {
+			t.Errorf("without scrub: %+v", s)
+		}
+	}
+	goes.Scrub = true
+	statements := iam.Operator([]iam.Config{stays, goes, goes}).Statements
+	want := iam.Statement{Sid: "FindRemoved", Actions: []string{"lambda:ListFunctions"}, Resources: []string{"*"}, Equals: []iam.Condition{{Key: "aws:RequestedRegion", Values: []string{"us-east-2"}}}}
+	if diff := cmp.Diff(want, statements[len(statements)-1]); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestStatements(t *testing.T) {
 	equals := func(ns string, names ...string) []iam.Condition {
 		return []iam.Condition{

@@ -60,11 +60,7 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 	p.configuration(marked, marker)
 	p.alias()
 	if p.Release && obs.Alias != nil && obs.Alias.Weighted {
-		return Plan{}, Problem{
-			Reason:  "WeightedAlias",
-			Message: fmt.Sprintf("alias %s of %s routes calls to two versions", obs.Alias.Name, want.Consumer()),
-			Fix:     "finish or undo that deployment, so that the alias names one version; sealift never clears weights",
-		}
+		return Plan{}, weightedAlias(*obs.Alias, want)
 	}
 	return p, p.checkSize(now)
 }

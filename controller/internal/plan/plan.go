@@ -56,6 +56,7 @@ type Kind string
 
 // The kinds, in the order in which a plan lists them.
 const (
+	KindScrub   Kind = "scrub"
 	KindSecret  Kind = "secret"
 	KindEnv     Kind = "env"
 	KindBundle  Kind = "bundle"
@@ -94,6 +95,8 @@ type Plan struct {
 	Configure bool
 	// Release is set if a version is published and the alias moved to it.
 	Release bool
+	// Scrub is set if what sealift put there is taken away: see Scrub.
+	Scrub bool
 
 	packageItem string // detail of the item that says what becomes of the package, or ""
 }

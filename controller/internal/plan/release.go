@@ -51,3 +51,11 @@ func (p *Plan) onlyCodeDiffers(v Configuration) bool {
 	v.CodeSHA256 = p.Observed.Latest.CodeSHA256
 	return p.sameRelease(v)
 }
+
+func weightedAlias(a Alias, want Desired) Problem {
+	return Problem{
+		Reason:  "WeightedAlias",
+		Message: fmt.Sprintf("alias %s of %s routes calls to two versions", a.Name, want.Consumer()),
+		Fix:     "finish or undo that deployment, so that the alias names one version; sealift never clears weights",
+	}
+}

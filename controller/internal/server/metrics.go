@@ -71,7 +71,7 @@ func (m *Metrics) zero() {
 		m.passes.WithLabelValues(labelOf(class))
 		m.looks.WithLabelValues(labelOf(class))
 	}
-	for _, kind := range []plan.Kind{plan.KindSecret, plan.KindEnv, plan.KindBundle, plan.KindLayer, plan.KindPackage, plan.KindMarker, plan.KindAlias} {
+	for _, kind := range []plan.Kind{plan.KindScrub, plan.KindSecret, plan.KindEnv, plan.KindBundle, plan.KindLayer, plan.KindPackage, plan.KindMarker, plan.KindAlias} {
 		for _, action := range []plan.Action{plan.Add, plan.Change, plan.Remove} {
 			m.changes.WithLabelValues(string(kind), string(action))
 		}

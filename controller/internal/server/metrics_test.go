@@ -98,7 +98,7 @@ func TestMetricsFollowConventions(t *testing.T) {
 func TestMetricsBeginAtZero(t *testing.T) {
 	series := seriesOf(t, newMetrics(), &fake{})
 	for name, want := range map[string]int{
-		"sealift_passes_total": 5, "sealift_looks_total": 5, "sealift_changes_total": 21, "sealift_aws_calls_total": 18, "sealift_aws_call_duration_seconds": 9,
+		"sealift_passes_total": 5, "sealift_looks_total": 5, "sealift_changes_total": 24, "sealift_aws_calls_total": 18, "sealift_aws_call_duration_seconds": 9,
 		"sealift_pass_duration_seconds": 1, "sealift_config_condition": 0, "sealift_branch_info": 0, "sealift_manifest_faults": 1, "sealift_branch_readable": 1,
 	} {
 		if got := len(series[name]); got != want {
