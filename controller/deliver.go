@@ -82,9 +82,11 @@ func (r *Reconciler) deliverApart(ctx context.Context, t Target, p plan.Plan, se
 		}
 	}
 	if p.CodeLast {
-		// What is deployed carries a bundle, and the marker says so until it does not.
-		interim := marker
-		interim.Code, interim.CodeSHA256 = p.Observed.Marker().Code, current.CodeSHA256
+		// What is deployed carries a bundle, and the marker says so until it does not. The
+		// revision stays for as long: it tells whoever goes on from here where in the package
+		// that bundle is.
+		interim, before := marker, p.Observed.Marker()
+		interim.Code, interim.CodeSHA256, interim.Revision = before.Code, current.CodeSHA256, before.Revision
 		if current, err = r.configure(ctx, t, p, current, interim, text); err != nil {
 			return delivery{}, err
 		}

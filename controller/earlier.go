@@ -39,23 +39,30 @@ func (e *earlier) config(ctx context.Context, t Target, revision string) (*v1alp
 
 // at reads the config of t as it was at a revision.
 func (t Target) at(ctx context.Context, revision string) (*v1alpha1.SealedConfig, error) {
+	was, err := t.asOf(ctx, revision)
+	return was.Config, err
+}
+
+// asOf returns t as it was at a revision. Its error wraps fs.ErrNotExist if that revision,
+// or the config in it, is not there.
+func (t Target) asOf(ctx context.Context, revision string) (Target, error) {
 	commit, err := t.history(ctx, revision)
 	if err != nil {
-		return nil, err
+		return Target{}, err
 	}
 	root, err := commit.Sub(ctx, ".")
 	if err != nil {
-		return nil, err
+		return Target{}, err
 	}
 	file, err := t.find(root)
 	if err != nil {
-		return nil, err
+		return Target{}, err
 	}
 	if settings, _, err := FindSettings(root, path.Dir(file.Path)); err == nil {
 		file.Config.Spec.Bundle.KMSKey = cmp.Or(file.Config.Spec.Bundle.KMSKey, settings.BundleKey)
 	}
 	startByWrapper(file.Config)
-	return file.Config, nil
+	return Target{File: file.Path, Config: file.Config, Revision: revision, file: file, commit: commit, history: t.history, region: t.region, earlier: new(earlier)}, nil
 }
 
 // find returns the manifest of t's config: the file of the same name, or else the one

@@ -229,8 +229,16 @@ func (m manifest) file() *fstest.MapFile {
 
 // commit is a commit in memory.
 type commit struct {
-	id    string
-	files fstest.MapFS
+	id      string
+	files   fstest.MapFS
+	parents []commit
+}
+
+func (c commit) DescendsFrom(ctx context.Context, revision string) (bool, error) {
+	return slices.ContainsFunc(c.parents, func(p commit) bool {
+		further, _ := p.DescendsFrom(ctx, revision)
+		return p.id == revision || further
+	}), nil
 }
 
 func (c commit) Revision() string { return c.id }

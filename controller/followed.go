@@ -21,6 +21,8 @@ type followed struct {
 	target Target // the last good one
 	status ConfigStatus
 	begun  bool   // whether the last pass that wrote failed
+	stale  bool   // whether the last pass met a newer revision than the target's
+	flaps  flaps  // of the target
 	fault  error  // why the manifest at the branch's head can't be used, or nil
 	logged string // what was logged last of its state
 	ill    bool   // whether that was something wrong
@@ -99,8 +101,8 @@ func (o *Operator) target(key string) (Target, bool) {
 
 // take follows the configs of a set from now on, and returns the keys of those that a
 // pass is to look at. A config whose manifest is a fault stays as it was. o.mu is held.
-func (o *Operator) take(ctx context.Context, set Set) []string {
-	faults := o.takeFaults(ctx, set)
+func (o *Operator) take(set Set, said *sayings) []string {
+	faults := o.takeFaults(set, said)
 	var changed []string
 	present := make(map[string]bool, len(set.Targets))
 	for _, t := range set.Targets {
@@ -113,9 +115,10 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 		}
 		if !known || f.fault != nil || !t.Same(f.target) {
 			changed = append(changed, key)
+			f.flaps = flaps{}
 		}
 		if f.fault != nil {
-			o.o.Log.InfoContext(ctx, "manifest used again", "config", key, "file", t.File)
+			said.add(slog.LevelInfo, "manifest used again", "config", key, "file", t.File)
 		}
 		f.target, f.fault, f.status.File = t, nil, t.File
 	}
@@ -128,7 +131,7 @@ func (o *Operator) take(ctx context.Context, set Set) []string {
 			if o.sweeps() && f.target.Scrubs() {
 				message = "manifest gone; what sealift put there is to be taken away"
 			}
-			o.o.Log.InfoContext(ctx, message, "config", key)
+			said.add(slog.LevelInfo, message, "config", key)
 			delete(o.configs, key)
 			continue
 		}
@@ -145,9 +148,9 @@ func (o *Operator) begun(key string) bool {
 	return found && f.begun
 }
 
-// takeFaults replaces the faults, logs those that are new, and returns all by file. o.mu
+// takeFaults replaces the faults, says those that are new, and returns all by file. o.mu
 // is held.
-func (o *Operator) takeFaults(ctx context.Context, set Set) map[string]error {
+func (o *Operator) takeFaults(set Set, said *sayings) map[string]error {
 	now := set.Faults
 	known := make(map[string]string, len(o.faults))
 	for _, fault := range o.faults {
@@ -158,10 +161,8 @@ func (o *Operator) takeFaults(ctx context.Context, set Set) map[string]error {
 	for _, fault := range now {
 		faults[fault.File] = fault.Err
 		if known[fault.File] != fault.Err.Error() {
-			o.o.Log.ErrorContext(ctx, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
-			if o.o.Events != nil {
-				o.o.Events(Event{Time: o.o.Now().UTC(), Type: EventInvalid, File: fault.File, Revision: set.Revision, Reason: plan.ReasonInvalid, Message: fault.Err.Error()})
-			}
+			said.add(slog.LevelError, "manifest not used; what was applied before stays", append([]any{"file", fault.File}, because(fault.Err)...)...)
+			said.events = append(said.events, Event{Time: o.o.Now().UTC(), Type: EventInvalid, File: fault.File, Revision: set.Revision, Reason: plan.ReasonInvalid, Message: fault.Err.Error()})
 		}
 	}
 	return faults
@@ -174,14 +175,20 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	if err == nil {
 		status = result.Status(now)
 	}
+	var said sayings
+	defer func() { o.say(ctx, said) }()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f, found := o.configs[t.Key()]
 	if !found {
 		return // its manifest is gone by now
 	}
-	if err == nil || !result.Plan.InSync() { // one that could not look changes nothing about it
+	f.stale = isReason(err, reasonStale)
+	if flapping := isReason(err, reasonFlapping); err == nil || !result.Plan.InSync() && !f.stale && !flapping { // one that could not look, or did not begin, changes nothing about it
 		f.begun = err != nil
+	}
+	if err == nil && !result.Held && f.target.Same(t) {
+		f.flaps.note(result.Plan, now)
 	}
 	planned := result.Plan
 	if err == nil && !result.Held {
@@ -192,7 +199,7 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	if err == nil && !result.Held {
 		next.LastReason = cmp.Or(result.Plan.BundleReason, next.LastReason)
 	}
-	f.log(ctx, o.o.Log, next, err)
+	f.say(&said, next, err)
 	if f.fault != nil {
 		next.refuse(f.fault, now) // before it is compared with what was: it stays refused
 	}
@@ -225,27 +232,29 @@ func (s *ConfigStatus) refuse(fault error, now time.Time) {
 	}
 }
 
-// log says what a pass found, once for each thing that becomes of a config. What is wrong
+// say says what a pass found, once for each thing that becomes of a config. What is wrong
 // with its manifest is no part of that.
-func (f *followed) log(ctx context.Context, log *slog.Logger, found ConfigStatus, err error) {
+func (f *followed) say(said *sayings, found ConfigStatus, err error) {
 	ready := found.Condition(plan.ConditionReady)
 	state := ready.Reason + " " + ready.Message
 	if state == f.logged {
 		return
 	}
-	first, wasIll := f.logged == "", f.ill
-	f.logged, f.ill = state, err != nil || found.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue
+	first, wasIll, held := f.logged == "", f.ill, ready.Reason == plan.ReasonHeld
+	f.logged, f.ill = state, err != nil || held || found.Condition(plan.ConditionDrifted).Status == metav1.ConditionTrue
 	switch {
 	case err != nil && plan.ClassOf(err) == plan.Transient:
-		log.WarnContext(ctx, "pass failed, trying again", append([]any{"config", found.Config}, because(err)...)...)
+		said.add(slog.LevelWarn, "pass failed, trying again", append([]any{"config", found.Config}, because(err)...)...)
 	case err != nil:
-		log.ErrorContext(ctx, "pass failed", append([]any{"config", found.Config, "reason", ready.Reason}, because(err)...)...)
+		said.add(slog.LevelError, "pass failed", append([]any{"config", found.Config, "reason", ready.Reason}, because(err)...)...)
+	case held:
+		said.add(slog.LevelWarn, "rolled back; the function is left as it is", "config", found.Config, "hold", ready.Message)
 	case f.ill:
-		log.WarnContext(ctx, "drift, left as it is", "config", found.Config, "drift", ready.Message)
+		said.add(slog.LevelWarn, "drift, left as it is", "config", found.Config, "drift", ready.Message)
 	case ready.Reason == plan.ReasonSuspended && !first:
-		log.InfoContext(ctx, "config suspended; the function keeps what it has", "config", found.Config)
+		said.add(slog.LevelInfo, "config suspended; the function keeps what it has", "config", found.Config)
 	case wasIll:
-		log.InfoContext(ctx, "config is well again", "config", found.Config, "reason", ready.Reason)
+		said.add(slog.LevelInfo, "config is well again", "config", found.Config, "reason", ready.Reason)
 	}
 }
 

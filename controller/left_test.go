@@ -244,7 +244,7 @@ func TestScrubWithoutTheRightToList(t *testing.T) {
 		})
 		functions := b.client(denied)
 		found, err := b.search(functions)
-		if err != nil || len(found.Left) != 1 || len(found.Unlisted) != 1 || found.Unlisted[0].Error() != "lambda ListFunctions of all functions in us-east-2: access denied" {
+		if err != nil || len(found.Left) != 1 || len(found.Unlisted) != 1 || found.Unlisted[0].Error() != "lambda:ListFunctions on * in us-east-2: access denied" {
 			f.t.Fatalf("%+v, %v", found, err)
 		}
 		if _, err := b.r.Scrub(f.t.Context(), found.Left[0]); err != nil || b.carries("live", bundleFile) != theirsAlone {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,14 +79,15 @@ const (
 type Operator struct {
 	o OperatorOptions
 
-	mu      sync.Mutex
-	configs map[string]*followed // by key
-	looked  time.Time            // when a look was last done with
-	seen    string               // the revision that was surveyed last, or ""
-	again   bool                 // it is to be surveyed again, see Set
-	lookErr error                // of the last look
-	faults  []Fault
-	swept   swept
+	mu       sync.Mutex
+	configs  map[string]*followed // by key
+	looked   time.Time            // when a look was last done with
+	seen     string               // the revision that was surveyed last, or ""
+	answered answered             // what the branch was at
+	again    bool                 // it is to be surveyed again, see Set
+	lookErr  error                // of the last look
+	faults   []Fault
+	swept    swept
 }
 
 // NewOperator returns an Operator.
@@ -176,6 +178,38 @@ func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	failed, err = o.passes(ctx, passes, keys)
+	if err == nil && failed > 0 {
+		failed, err = o.againIfStale(ctx, passes, failed)
+	}
+	return len(o.faults) + failed, err
+}
+
+// againIfStale looks once more where passes met a newer revision than the branch's, and
+// does those again that the branch then insists on. It returns how many configs failed in
+// the end, of those that failed before.
+func (o *Operator) againIfStale(ctx, passes context.Context, failed int) (int, error) {
+	o.mu.Lock()
+	stale := o.stale()
+	o.mu.Unlock()
+	if len(stale) == 0 {
+		return failed, nil
+	}
+	keys, err := o.look(ctx)
+	if err != nil {
+		return failed, err
+	}
+	for _, key := range stale {
+		if slices.Contains(keys, key) {
+			failed--
+		}
+	}
+	still, err := o.passes(ctx, passes, keys)
+	return failed + still, err
+}
+
+// passes does one pass of each config, and returns how many failed.
+func (o *Operator) passes(ctx, passes context.Context, keys []string) (failed int, err error) {
 	queue := make(chan string, len(keys))
 	for _, key := range keys {
 		queue <- key
@@ -203,7 +237,7 @@ func (o *Operator) Once(ctx, passes context.Context) (failed int, err error) {
 	if n := skipped.Load(); n > 0 {
 		err = fmt.Errorf("ended ahead of the passes of %d of %d configs", n, len(keys))
 	}
-	return len(o.faults) + int(failures.Load()), err
+	return int(failures.Load()), err
 }
 
 // pass reconciles t, and notes and logs what came of it.
@@ -230,7 +264,7 @@ func (o *Operator) reconcile(ctx context.Context, t Target) (_ Result, err error
 	if err != nil {
 		return Result{}, err
 	}
-	return r.Reconcile(ctx, t, o.o.SealingKeys, o.begun(t.Key()))
+	return r.Reconcile(ctx, o.ready(t), o.o.SealingKeys, o.begun(t.Key()))
 }
 
 // look reads the branch, and returns the keys of the configs that git says something new
@@ -243,37 +277,49 @@ func (o *Operator) look(ctx context.Context) ([]string, error) {
 		return nil, ctx.Err()
 	}
 	o.o.Recorder.Looked(plan.ClassOf(err))
+	var said sayings
+	defer func() { o.say(ctx, said) }()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.looked, o.lookErr = o.o.Now(), err
-	if err != nil || commit.Revision() == o.seen && !o.again {
+	switch {
+	case err != nil:
 		return nil, err
+	case set == nil && o.answered.looks == looksToMoveBack:
+		return o.stale(), nil
+	case set == nil:
+		return nil, nil
 	}
 	revision := commit.Revision()
 	if revision != o.seen {
-		o.o.Log.InfoContext(ctx, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
+		said.add(slog.LevelInfo, "commit read", "revision", revision, "configs", len(set.Targets), "invalid", len(set.Faults))
 	}
 	o.seen, o.again = revision, set.Again
-	o.swept.read(commit, set)
-	return o.take(ctx, set), nil
+	o.swept.read(commit, *set)
+	return o.take(*set, &said), nil
 }
 
-// survey returns the branch's commit, and what it holds if it was not seen before.
-func (o *Operator) survey(ctx context.Context) (_ Commit, _ Set, err error) {
+// survey returns the branch's commit and what it holds, which is nil if what was seen
+// before stays.
+func (o *Operator) survey(ctx context.Context) (_ Commit, _ *Set, err error) {
 	defer catch(&err)
 	commit, err := o.o.Branch.Head(ctx)
 	if err != nil {
-		return nil, Set{}, err
+		return nil, nil, err
 	}
+	o.answer(commit.Revision())
 	o.mu.Lock()
 	seen, again := o.seen, o.again
 	o.mu.Unlock()
 	if commit.Revision() == seen && !again {
-		return commit, Set{}, nil
+		return commit, nil, nil
+	}
+	if commit.Revision() != seen && !o.follows(ctx, commit, seen) {
+		return commit, nil, nil
 	}
 	set, err := Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)
 	if err != nil {
-		return nil, Set{}, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
+		return nil, nil, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
 	}
-	return commit, set, nil
+	return commit, &set, nil
 }

@@ -29,6 +29,7 @@ import (
 type operated struct {
 	*fixture
 	operator *controller.Operator
+	now      func() time.Time
 
 	state  sync.Mutex
 	head   commit
@@ -103,7 +104,7 @@ func (op *operated) defaultRegion(context.Context) (string, error) {
 const workers = 4
 
 func newOperation(f *fixture) *operated {
-	op := &operated{fixture: f}
+	op := &operated{fixture: f, now: time.Now}
 	op.operator = op.newOperator()
 	return op
 }
@@ -117,7 +118,7 @@ func (op *operated) newOperator() *controller.Operator {
 			}
 			return op.r, nil
 		},
-		SealingKeys: op.trusted, Interval: time.Minute, Workers: workers, Recorder: op, Now: time.Now,
+		SealingKeys: op.trusted, Interval: time.Minute, Workers: workers, Recorder: op, Now: op.now,
 		Log: op.logger,
 	})
 }

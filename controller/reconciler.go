@@ -211,11 +211,14 @@ func (r *Reconciler) decide(ctx context.Context, want plan.Desired, obs plan.Obs
 }
 
 // planToApply is plan for who is about to apply it, or shows what that would do. It
-// refuses a plan whose code or layer Lambda would refuse, as it is not signed: one more
-// call, which a look at a function that is as it should be does not make.
+// refuses an older revision than the applied one, and a plan whose code or layer Lambda
+// would refuse, as it is not signed: one more call, which a look at a function that is as it should be does not make.
 func (r *Reconciler) planToApply(ctx context.Context, t Target, rotation *plan.Rotation) (plan.Plan, error) {
 	p, err := r.plan(ctx, t, rotation)
-	if err != nil || !p.WritesCode() {
+	if err != nil || p.InSync() {
+		return p, err
+	}
+	if err := r.refuseOlder(ctx, t, p); err != nil || !p.WritesCode() {
 		return p, err
 	}
 	enforced, err := r.o.Signing.SigningEnforced(ctx, t.Config.Spec.Function.Name)
@@ -271,6 +274,9 @@ func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, 
 		switch {
 		case attempt == 1:
 			first = applied
+			if err := t.refused(p); err != nil {
+				return Result{Plan: p}, err
+			}
 		case applied != first && applied != t.Revision:
 			return Result{Plan: p}, plan.Problem{
 				Reason:  "Superseded",

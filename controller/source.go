@@ -26,6 +26,10 @@ type Commit interface {
 	Sub(ctx context.Context, dir string) (fs.FS, error)
 	// TreeID returns git's object id of a folder.
 	TreeID(dir string) (string, error)
+	// DescendsFrom reports whether a revision is among the ancestors of this one, which
+	// is none of its own. It returns an error that wraps fs.ErrNotExist where that can't be
+	// told, as history is missing.
+	DescendsFrom(ctx context.Context, revision string) (bool, error)
 }
 
 // History looks commits up by revision. It returns an error if the repository

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -173,6 +174,8 @@ func (o *Operator) scrub(ctx context.Context, l Left) (changed bool, err error) 
 
 // noteLeft keeps what became of the functions, and logs what is new of it.
 func (o *Operator) noteLeft(ctx context.Context, head Commit, set Set, now map[string]LeftStatus, err error) {
+	var said sayings
+	defer func() { o.say(ctx, said) }()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := &o.swept
@@ -184,9 +187,9 @@ func (o *Operator) noteLeft(ctx context.Context, head Commit, set Set, now map[s
 		attrs := []any{"config", one.Config, "function", one.Function}
 		switch {
 		case one.Scrubbed:
-			o.o.Log.InfoContext(ctx, "manifest gone; nothing of sealift is left on the function", attrs...)
+			said.add(slog.LevelInfo, "manifest gone; nothing of sealift is left on the function", attrs...)
 		default:
-			o.o.Log.WarnContext(ctx, "manifest gone; the function keeps what it has", append(attrs, "reason", one.Message)...)
+			said.add(slog.LevelWarn, "manifest gone; the function keeps what it has", append(attrs, "reason", one.Message)...)
 		}
 	}
 	s.left, s.logged = now, make(map[string]string, len(now))
@@ -204,6 +207,8 @@ func (o *Operator) noteLeft(ctx context.Context, head Commit, set Set, now map[s
 // noteUnlisted says once that functions can't be listed, where a config asks for what needs
 // it: who does not ask for it has no need of that right.
 func (o *Operator) noteUnlisted(ctx context.Context, targets []Target, errs []error) {
+	var said sayings
+	defer func() { o.say(ctx, said) }()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(errs) == 0 {
@@ -212,7 +217,7 @@ func (o *Operator) noteUnlisted(ctx context.Context, targets []Target, errs []er
 	}
 	asked := slices.ContainsFunc(targets, Target.Scrubs)
 	if asked && !o.swept.unlisted {
-		o.o.Log.WarnContext(ctx, "functions not listed: what a manifest leaves that was removed long ago is not found", because(errors.Join(errs...))...)
+		said.add(slog.LevelWarn, "functions not listed: what a manifest leaves that was removed long ago is not found", because(errors.Join(errs...))...)
 		o.swept.unlisted = true
 	}
 }

@@ -32,6 +32,9 @@ type Target struct {
 	region  string
 	earlier *earlier // that of all copies of this Target
 	trusted []string // ARNs of the settings' sealing keys
+
+	older  bool                  // see AllowOlder
+	refuse func(plan.Plan) error // see Unless; nil refuses nothing
 }
 
 // Key returns namespace/name.

@@ -33,6 +33,10 @@ folder) in the commit at HEAD, and print what was done. Uncommitted changes to w
 would be applied are refused, unless --allow-dirty leaves them out. With --repo a
 branch of another repository is applied.
 
+A commit that is older than the applied one is refused, unless --allow-older says that
+the branch was moved back on purpose. A config whose alias a rollback holds is left as it
+is.
+
 Values are unsealed with the keys that --sealing-key names or, for your own work
 tree, with those of its .sealift.yaml; never with a key that only a manifest names.
 
@@ -113,7 +117,7 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 		return err
 	}
 	defer events.close()
-	done, err := a.applyAll(ctx, p, targets, events, do)
+	done, err := a.applyAll(ctx, p, f.allowed(targets), events, do)
 	scrubs, scrubErr := p.scrubLeft(ctx, left)
 	_, writeErr := a.Out.Write(render(append(done, scrubs...)))
 	return errors.Join(err, scrubErr, writeErr)

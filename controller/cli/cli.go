@@ -112,7 +112,7 @@ under a fresh KMS data key, and updates the function's package and environment.`
 	completeFlag(root, "log-format", "text", "json")
 	root.AddCommand(a.keysCommand(), a.initCommand(), a.sealCommand(), a.importCommand(), a.unsealCommand(), a.editCommand(), a.verifyCommand(),
 		a.diffCommand(), a.applyCommand(), a.statusCommand(), a.runCommand(), a.invokeCommand(), a.hookCommand(), a.demoCommand(), a.devCommand(), a.localAWSCommand(),
-		a.rotateCommand(), a.exposureCommand(), a.resealCommand(), a.policyCommand(), a.doctorCommand(), a.vendorCommand(), a.wrapperCommand(), a.completionCommand(), a.versionCommand())
+		a.rotateCommand(), a.rollbackCommand(), a.exposureCommand(), a.resealCommand(), a.policyCommand(), a.doctorCommand(), a.vendorCommand(), a.wrapperCommand(), a.completionCommand(), a.versionCommand())
 	return root
 }
 

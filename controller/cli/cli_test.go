@@ -109,6 +109,8 @@ func (h harness) params(dir string, setup func(*testscript.Env) error) testscrip
 
 			"function-env":  setVariable,
 			"function-code": uploadCode,
+			"alias-of":      readAlias,
+			"alias-set":     setAlias,
 		},
 	}
 }

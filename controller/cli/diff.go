@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/gitsource"
 )
 
@@ -14,10 +15,12 @@ type diffFlags struct {
 	source   sourceFlags
 	output   string
 	unfenced bool
+	older    bool
 }
 
 func (f *diffFlags) register(cmd *cobra.Command) {
 	f.source.register(cmd)
+	cmd.Flags().BoolVar(&f.older, "allow-older", false, "let an older commit take the place of a newer one that was applied, as the branch was moved back on purpose")
 	outputFlag(cmd, &f.output, "text", "json", "markdown")
 	cmd.Flags().BoolVar(&f.unfenced, "unfenced", false, "work with an endpoint that answers no RevisionId (emulators); writes of others may be lost")
 }
@@ -73,7 +76,7 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 	var done []outcome
 	var failures []error
 	changes := false
-	for _, t := range targets {
+	for _, t := range f.allowed(targets) {
 		planned, err := p.plan(ctx, t)
 		if err != nil {
 			failures = append(failures, err)
@@ -89,6 +92,22 @@ func (a *app) diff(ctx context.Context, f diffFlags, paths []string) error {
 		return errChanges
 	}
 	return err
+}
+
+// allowed returns the targets with what --allow-older allows.
+func (f *diffFlags) allowed(targets []controller.Target) []controller.Target {
+	if f.older {
+		return allowOlder(targets)
+	}
+	return targets
+}
+
+func allowOlder(targets []controller.Target) []controller.Target {
+	list := make([]controller.Target, 0, len(targets))
+	for _, t := range targets {
+		list = append(list, t.AllowOlder())
+	}
+	return list
 }
 
 // openToDiff opens what diff reads.

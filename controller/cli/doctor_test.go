@@ -66,6 +66,7 @@ func (o *otherAnswers) set(late time.Duration, rewrite [2]string, answers map[st
 
 // TestDoctorFindings has AWS answer what a healthy local one never does.
 func TestDoctorFindings(t *testing.T) {
+	t.Parallel()
 	server, err := localaws.Open(localaws.Options{Settle: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -144,6 +144,7 @@ func TestInvokeCanary(t *testing.T) {
 
 // What is tried is the work tree, and what is deployed stays as it is.
 func TestInvokeLocal(t *testing.T) {
+	t.Parallel()
 	s, server, api := runSite(t)
 	err := func() error {
 		_, err := api.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
@@ -210,6 +211,7 @@ func TestInvokeLocal(t *testing.T) {
 // A variable that the work tree takes away is not there in the trial, in which there was no
 // step before; nor is one that an earlier revision set and the work tree does not name.
 func TestInvokeLocalWithoutVariables(t *testing.T) {
+	t.Parallel()
 	s, _, api := runSite(t)
 	if err := create(api, "hello", map[string]string{"FOREIGN": "kept", "TOKEN": "plain"}); err != nil {
 		t.Fatal(err)
@@ -233,6 +235,7 @@ func TestInvokeLocalWithoutVariables(t *testing.T) {
 
 // Layers of AWS are not on local AWS, and without its wrapper the function is another one.
 func TestInvokeLocalWithWrapper(t *testing.T) {
+	t.Parallel()
 	s, server, api := runSite(t)
 	if err := create(api, "hello", nil); err != nil {
 		t.Fatal(err)
@@ -275,6 +278,7 @@ done
 // Another user of the machine reaches the address of a trial's local AWS, whose KMS opens
 // the bundle, and gets no answer.
 func TestInvokeLocalAnswersNobodyElse(t *testing.T) {
+	t.Parallel()
 	s, _, _ := runSite(t)
 	s.settle()
 	s.write("functions/hello/bootstrap", intruder)

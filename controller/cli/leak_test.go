@@ -109,6 +109,7 @@ func TestDetectorFindsLeaks(t *testing.T) {
 
 // TestDemo runs the demo, which checks every answer by itself.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	temporary := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "sealift", "demo") // TestMain puts it on PATH
 	cmd.Dir = "../.."

@@ -160,8 +160,12 @@ func TestOperatorPolicy(t *testing.T) {
 		}
 		s.run(status, "", line)
 	}
+	s.run(0, "", "sealift rollback payments/hello")
 	used := make(map[string]bool)
 	for _, call := range recorder.taken() {
+		if call.action == "kms:DescribeKey" {
+			continue // rollback looks whether a bundle's key is enabled as far as it may
+		}
 		if used[call.action] = true; !operator.allows(call) {
 			t.Errorf("the operator is denied %s", call)
 		}

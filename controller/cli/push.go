@@ -38,7 +38,7 @@ const (
 )
 
 // update is one line of a receive hook's input (githooks(5)): a ref that moves.
-type update struct{ new, ref string }
+type update struct{ old, new, ref string }
 
 func (u update) deletes() bool { return strings.Trim(u.new, "0") == "" }
 
@@ -55,7 +55,7 @@ func readUpdates(in io.Reader) ([]update, error) {
 		if len(updates) == maxUpdates {
 			return nil, fmt.Errorf("over %d refs in one push; push fewer", maxUpdates)
 		}
-		updates = append(updates, update{fields[1], fields[2]})
+		updates = append(updates, update{fields[0], fields[1], fields[2]})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the hook's standard input: %w", err)
@@ -245,7 +245,7 @@ func (a *app) postReceive(ctx context.Context) error {
 	defer record.Close()
 	fmt.Fprintf(record, "%s %s %s\n", a.now().UTC().Format(time.RFC3339), u.ref, u.new)
 	a.Out, a.Err = tolerant{io.MultiWriter(record, tolerant{a.Out})}, tolerant{io.MultiWriter(record, tolerant{a.Err})}
-	if err := a.applyBranch(ctx, repo, settings, u.ref); err != nil {
+	if err := a.applyBranch(ctx, repo, settings, u); err != nil {
 		a.report(err)
 		return errReported
 	}
@@ -297,9 +297,10 @@ func (a *app) lock(ctx context.Context, file string) (unlock func(), err error) 
 // applyBranch applies the configs that differ between the branch as it is now and
 // its last commit of which everything was applied: what an earlier push could not
 // apply is tried again, and a branch that moved on while the lock was waited for is
-// not moved back.
-func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, ref string) error {
-	head, err := repo.Resolve(ctx, ref)
+// not moved back. An older commit takes the place of a newer one only where this push
+// itself moved the branch back to it.
+func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, settings hookSettings, u update) error {
+	head, err := repo.Resolve(ctx, u.ref)
 	if err != nil {
 		return err
 	}
@@ -328,6 +329,9 @@ func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, setti
 	if len(changed) == 0 {
 		fmt.Fprintln(a.Out, "no config changed: nothing to apply")
 	}
+	if head == u.new && movedBack(ctx, repo, u) {
+		changed = allowOlder(changed)
+	}
 	p := a.newPass(uploadsIn(repo.GitDir()), nil, settings.Unfenced, func(controller.Target) ([]string, error) { return settings.SealingKeys, nil })
 	err = a.applyAloud(ctx, p, changed)
 	if sweep {
@@ -337,6 +341,16 @@ func (a *app) applyBranch(ctx context.Context, repo *gitsource.Repository, setti
 		return err
 	}
 	return repo.SetRef(ctx, appliedRef(settings.Branch), head)
+}
+
+// movedBack reports whether a push moves its ref to an ancestor of what it was at.
+func movedBack(ctx context.Context, repo *gitsource.Repository, u update) bool {
+	was, err := repo.Commit(ctx, u.old)
+	if err != nil {
+		return false // a new branch: all zeros
+	}
+	back, err := was.DescendsFrom(ctx, u.new)
+	return err == nil && back
 }
 
 // lastApplied returns the configs of the commit that was last applied as a whole, by

@@ -49,6 +49,7 @@ func shell(t *testing.T, section string) string {
 // TestWalkThrough runs README's walk-through as it stands there, in a folder of
 // its own.
 func TestWalkThrough(t *testing.T) {
+	t.Parallel()
 	need(t, "aws", "aws")
 	for _, tool := range []string{"bash", "zip", "unzip", "jq", "curl"} {
 		need(t, "aws", tool) // required with it

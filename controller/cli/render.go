@@ -112,6 +112,8 @@ func heading(p plan.Plan) string {
 		state = "  suspended"
 	case p.Scrub:
 		state = "  removed from git"
+	case p.Held != nil && p.InSync():
+		state = "  held"
 	case p.InSync():
 		state = "  in sync"
 	}
@@ -134,6 +136,7 @@ type outcomeJSON struct {
 	InSync    bool         `json:"inSync"`
 	Suspended bool         `json:"suspended,omitempty"`
 	Removed   bool         `json:"removed,omitempty"` // from git: what it put on the function is taken away
+	Held      string       `json:"held,omitempty"`    // version at which a rollback holds the alias
 	Applied   bool         `json:"applied"`
 	Changes   []plan.Item  `json:"changes"` // to be made, or that were made
 	Patched   *patchedJSON `json:"patched,omitempty"`
@@ -162,6 +165,9 @@ func renderJSON(list []outcome) []byte {
 			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, Version: o.version, InSync: o.applied || o.plan.InSync(),
 			Suspended: c.Spec.Suspend, Removed: o.plan.Scrub, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
 			Patched: newPatchedJSON(o.patched),
+		}
+		if o.plan.Held != nil {
+			j.Held = o.plan.Held.Version
 		}
 		if j.Version == "" && o.plan.Observed.Alias != nil {
 			j.Version = o.plan.Observed.Alias.Version

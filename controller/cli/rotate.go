@@ -41,7 +41,11 @@ Exit status: 0 done, 2 if anything failed; what was live before that still is.`,
 				if t.Config.Spec.Suspend {
 					fmt.Fprintf(a.Err, "note: %s is suspended: not rotated\n", t.Key())
 				}
-				return p.rotate(ctx, t, reason)
+				result, err := p.rotate(ctx, t, reason)
+				if err == nil && result.Plan.Held != nil {
+					fmt.Fprintf(a.Err, "note: %s is held by a rollback: not rotated\n", t.Key())
+				}
+				return result, err
 			})
 		},
 	}

@@ -24,6 +24,10 @@ import (
 const (
 	minPollInterval = time.Second
 	maxWorkers      = 64
+
+	// endLimit is how long the passes in hand may go on after the first signal. What starts
+	// services gives them about ten seconds (docker) and more before it kills them.
+	endLimit = 8 * time.Second
 )
 
 // runFlags are those of run.
@@ -59,7 +63,8 @@ Values are unsealed with the keys that --sealing-key names, and never with one t
 git names. Nothing is kept that is needed for correctness: git is what should be, Lambda
 is what is.
 
-SIGTERM or SIGINT ends it when the passes in hand are done; a second one interrupts them.
+SIGTERM or SIGINT ends it when the passes in hand are done, or interrupts them after 8
+seconds; a second one interrupts them at once.
 It ends in the same way, with exit status 2, when --metrics-addr can be served no more.
 With --once there is one pass of every config, and the status is printed.
 
@@ -243,22 +248,27 @@ func serveOn(ctx context.Context, listener net.Listener, handler http.Handler, l
 }
 
 // untilSecondSignal returns a context that does not end with ctx, but with the second
-// signal that asks this process to end, and what ends it.
+// signal that asks this process to end, or endLimit after the first, and what ends it.
 func (a *app) untilSecondSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 	passes, interrupt := context.WithCancel(context.WithoutCancel(ctx))
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer signal.Stop(signals)
-		for _, message := range []string{"ending when the passes in hand are done; a second signal interrupts them", "interrupted"} {
-			select {
-			case <-signals:
-				a.log.InfoContext(ctx, message)
-			case <-passes.Done():
-				return
-			}
+		select {
+		case <-signals:
+		case <-passes.Done():
+			return
 		}
-		interrupt()
+		limit := time.AfterFunc(endLimit, interrupt) // ahead of a log that may be read by nobody
+		defer limit.Stop()
+		a.log.InfoContext(ctx, "ending when the passes in hand are done; a second signal interrupts them", "limit", endLimit)
+		select {
+		case <-signals:
+			interrupt()
+			a.log.InfoContext(ctx, "interrupted")
+		case <-passes.Done():
+		}
 	}()
 	return passes, interrupt
 }

@@ -31,9 +31,10 @@ import (
 // hold calls.
 type operatorSite struct {
 	site
-	aws *localaws.Server
-	api *lambda.Client
-	arn string // of the sealing key
+	aws  *localaws.Server
+	api  *lambda.Client
+	arn  string // of the sealing key
+	repo string // what is followed
 
 	mu   sync.Mutex
 	hold func(*http.Request) // called ahead of each call
@@ -41,7 +42,7 @@ type operatorSite struct {
 
 func newOperatorSite(t testing.TB) *operatorSite {
 	t.Helper()
-	o := &operatorSite{hold: func(*http.Request) {}}
+	o := &operatorSite{hold: func(*http.Request) {}, repo: "repo.git"}
 	var err error
 	if o.aws, err = localaws.Open(localaws.Options{Settle: time.Millisecond}); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,20 @@ type following struct {
 
 func (o *operatorSite) follow(args string) *following {
 	o.t.Helper()
-	f := &following{t: o.t, cmd: o.command("sealift run --repo repo.git --interval 1s --sealing-key " + o.arn + " " + args), lines: make(chan string, 1000)}
+	return o.started(o.command("sealift run --repo " + o.repo + " --interval 1s --sealing-key " + o.arn + " " + args))
+}
+
+// started starts a command and has what it logs read.
+func (o *operatorSite) started(cmd *exec.Cmd) *following {
+	o.t.Helper()
+	f := &following{t: o.t, cmd: cmd, lines: make(chan string, 1000)}
+	o.read(f)
+	return f
+}
+
+// read starts the command of f and reads what it logs.
+func (o *operatorSite) read(f *following) {
+	o.t.Helper()
 	out, err := f.cmd.StderrPipe()
 	if err != nil {
 		o.t.Fatal(err)
@@ -108,7 +122,6 @@ func (o *operatorSite) follow(args string) *following {
 			f.lines <- scanner.Text()
 		}
 	}()
-	return f
 }
 
 // says waits for a line that has text, and returns it.

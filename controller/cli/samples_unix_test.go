@@ -47,6 +47,7 @@ func copySample(name string) func(*testing.T, string) {
 // Every sample opens its bundle in every delivery, and says which: the canary holds the
 // alias back otherwise.
 func TestSamplesInEveryDelivery(t *testing.T) {
+	t.Parallel()
 	for _, sample := range sampleFunctions {
 		t.Run(sample.name, func(t *testing.T) {
 			for _, tool := range sample.needs {

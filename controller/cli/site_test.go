@@ -19,6 +19,7 @@ type site struct {
 	t   testing.TB
 	dir string
 	env []string
+	bin string // folder of the program that runs as sealift; "": that of the test
 }
 
 func newSite(t testing.TB, endpoint string) site {
@@ -31,7 +32,11 @@ func newSite(t testing.TB, endpoint string) site {
 // command prepares a command line, whose fields hold no spaces, and more arguments.
 func (s site) command(line string, more ...string) *exec.Cmd {
 	fields := append(strings.Fields(line), more...)
-	cmd := exec.CommandContext(s.t.Context(), fields[0], fields[1:]...)
+	name := fields[0]
+	if s.bin != "" && name == "sealift" {
+		name = filepath.Join(s.bin, name)
+	}
+	cmd := exec.CommandContext(s.t.Context(), name, fields[1:]...)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	return cmd
 }

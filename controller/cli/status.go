@@ -35,7 +35,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Look at the functions of the manifests in PATH (files or folders; default: this
 folder) in the commit at HEAD, and show for each config:
 
-  READY     True: the function is what the config says; False; Suspended; Unknown
+  READY     True: the function is what the config says; False; Held by a rollback;
+            Suspended; Unknown
   VERSION   what the alias names, or $LATEST
   REVISION  the commit that was applied last
   DATA KEY  the age of the deployed bundle's data key
@@ -165,10 +166,12 @@ func renderStatusText(w io.Writer, list []controller.ConfigStatus, now time.Time
 }
 
 func (s statusRow) ready() string {
-	if c := s.Condition(plan.ConditionReady); c.Reason != plan.ReasonSuspended {
+	switch c := s.Condition(plan.ConditionReady); c.Reason {
+	case plan.ReasonSuspended, plan.ReasonHeld:
+		return c.Reason
+	default:
 		return string(c.Status)
 	}
-	return plan.ReasonSuspended
 }
 
 // message is empty where the columns before it say all.

@@ -16,6 +16,7 @@ import (
 // for it: with version 2 of the AWS SDK, and a Node.js that has crypto.createDecipher. Both
 // come from npm.
 func TestTutorial(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("installs 100 MB from npm")
 	}

@@ -42,6 +42,7 @@ func wrappedFunction(t *testing.T, api *lambda.Client, wrapper string) {
 // A function in Node.js whose code is as it was has its secret in process.env, from a
 // bundle that is opened with KMS.
 func TestWrapperStartsAnUnchangedFunction(t *testing.T) {
+	t.Parallel()
 	need(t, "node", "node")
 	s, server, api := runSite(t)
 	layer, _, _ := buildLayer(t, ".", runtime.GOARCH, filepath.Join(t.TempDir(), "layer.zip"))

@@ -65,6 +65,7 @@ func layerProgram(t *testing.T, layer []byte) []byte {
 // The layer holds a static program of the architecture, and is the same whoever builds
 // it, wherever.
 func TestWrapperBuild(t *testing.T) {
+	t.Parallel()
 	elsewhere := t.TempDir() // another clone, as far as the wrapper is made of it, and another user's settings
 	err := os.CopyFS(filepath.Join(elsewhere, "api"), os.DirFS("../../api"))
 	for _, name := range []string{"go.mod", "go.sum"} {

@@ -22,6 +22,7 @@ const unaware = "import os\ndef handler(event, context):\n    return os.environ.
 // A function whose code is not changed gets its secrets by the wrapper that the config
 // names, and loses wrapper and variable when the config names it no more.
 func TestWrapperOfAConfig(t *testing.T) {
+	t.Parallel()
 	need(t, "python", "python3")
 	s, _, api := runSite(t)
 	_, err := api.CreateFunction(t.Context(), &lambda.CreateFunctionInput{

@@ -111,6 +111,12 @@ func (c *Client) Describe(ctx context.Context, keyID string) (Key, error) {
 	return key, nil
 }
 
+// State returns the state of a key, "Enabled" for one that can be used.
+func (c *Client) State(ctx context.Context, keyID string) (string, error) {
+	key, err := c.Look(ctx, keyID)
+	return key.State, err
+}
+
 // Look is Describe with one call: whether a key rotates is left open.
 func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 	out, err := c.api.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(keyID)}, in(regionOf(keyID)))

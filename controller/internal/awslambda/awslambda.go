@@ -77,7 +77,7 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 		return plan.Observed{}, c.classify(ctx, "GetAlias", function, err)
 	}
 	obs.Alias = &plan.Alias{
-		Name: alias, Version: aws.ToString(out.FunctionVersion), RevisionID: aws.ToString(out.RevisionId),
+		Name: alias, Version: aws.ToString(out.FunctionVersion), Description: aws.ToString(out.Description), RevisionID: aws.ToString(out.RevisionId),
 		Weighted: out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0,
 	}
 	live, err := c.Configuration(ctx, function, obs.Alias.Version)

@@ -2,6 +2,7 @@ package awslambda_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -91,7 +92,7 @@ func TestPublishedAndNaming(t *testing.T) {
 		if diff := cmp.Diff(map[string][]string{"1": {"live"}, "2": {"live", "next"}}, naming); err != nil || diff != "" {
 			f.t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
-		if _, err := f.client.Published(f.t.Context(), "nobody"); err == nil || err.Error() != "lambda ListVersionsByFunction of nobody in us-east-2: no such function" {
+		if _, err := f.client.Published(f.t.Context(), "nobody"); err == nil || err.Error() != "lambda:ListVersionsByFunction on nobody in us-east-2: no such function" {
 			f.t.Errorf("of no function: %v", err)
 		}
 		if list, err := f.client.LayerVersions(f.t.Context(), "sealift-hello"); err != nil || len(list) != 0 {
@@ -104,6 +105,22 @@ func TestPublishedAndNaming(t *testing.T) {
 		}
 		if list, err := f.client.LayerVersions(f.t.Context(), "sealift-hello"); err != nil || len(list) != 55 || list[0].Description != "d" {
 			f.t.Errorf("%d layer versions, %v", len(list), err)
+		}
+	})
+}
+
+// A list that does not end is left, however it goes on.
+func TestPublishedIsBounded(t *testing.T) {
+	inBubble(t, awslambda.Options{}, func(f *fixture) {
+		page := 0
+		f.respond = func(w http.ResponseWriter, r *http.Request) bool {
+			page++
+			fmt.Fprintf(w, `{"Versions": [%s{"Version": "1"}], "NextMarker": "%d"}`, strings.Repeat(`{"Version": "1"},`, 999), page)
+			return true
+		}
+		_, err := f.client.Published(f.t.Context(), "hello")
+		if want := "lambda:ListVersionsByFunction on hello in us-east-2: over 10000 of them"; err == nil || err.Error() != want || page != 11 {
+			f.t.Errorf("%d pages, %v", page, err)
 		}
 	})
 }

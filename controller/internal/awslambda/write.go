@@ -121,13 +121,18 @@ func (c *Client) unchanged(ctx context.Context, conf plan.Configuration) bool {
 	return err == nil && now.CodeSHA256 == conf.CodeSHA256 && now.RevisionID == conf.RevisionID
 }
 
-// PointAlias moves the alias to version, or creates it if was is nil.
+// PointAlias moves the alias to version, or creates it if was is nil. A hold that was has
+// ends with the same write.
 func (c *Client) PointAlias(ctx context.Context, conf plan.Configuration, name string, was *plan.Alias, version string) error {
 	if was == nil {
 		_, err := c.api.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version})
 		return c.classifyWrite(ctx, "CreateAlias", named(conf), err)
 	}
-	_, err := c.api.UpdateAlias(ctx, &lambda.UpdateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version, RevisionId: revision(was.RevisionID)})
+	input := &lambda.UpdateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version, RevisionId: revision(was.RevisionID)}
+	if own, held := was.OwnDescription(); held {
+		input.Description = &own
+	}
+	_, err := c.api.UpdateAlias(ctx, input)
 	return c.classifyWrite(ctx, "UpdateAlias", named(conf), err)
 }
 

@@ -18,6 +18,8 @@ type objects interface {
 	list(ctx context.Context, revision string) (listing, error)
 	// read returns the blob of that id, whose size has to be as given.
 	read(ctx context.Context, id string, size int64) ([]byte, error)
+	// descends reports whether commit from, another one, is among the ancestors of id.
+	descends(ctx context.Context, id, from string) (bool, error)
 }
 
 // Commit is one commit of a [Repository] or a [Remote]: its listing in memory, its blobs read when asked for. It is safe

@@ -13,40 +13,83 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/gofrs/flock"
 )
 
 // copyMark is a file that says that a folder is a copy, which may be emptied.
 const copyMark = "sealift-copy"
 
+const roomHint = "the copy goes below TMPDIR: that has to be a folder that can be written to, with room for twice the repository's pack"
+
+// unwritten says that a file of the copy could not be written.
+func unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &failure{text: "write the copy of the repository: " + reasonOf(err).Error(), hint: roomHint, cause: err}
+}
+
+// disk is a file of the copy, whose errors are told apart from those of the server.
+type disk struct{ f io.Writer }
+
+func (d disk) Write(p []byte) (int, error) {
+	n, err := d.f.Write(p)
+	return n, unwritten(err)
+}
+
 // packCopy is a folder of packs, each complete in itself: objects/pack as in a bare repository.
 type packCopy struct {
 	dir       string
 	temporary bool
-	taken     []string // names of packs that were taken in, without their endings
+	lock      *flock.Flock // of a temporary one
+	taken     []string     // names of packs that were taken in, without their endings
 	*store
 }
 
-// newPackCopy empties dir, or makes a temporary folder for "". A folder that holds anything else than an earlier copy is
-// refused, so that a slip of the pen deletes nothing.
+// newPackCopy empties dir, or makes a temporary folder for "", and removes those that killed programs left. A folder that
+// holds anything else than an earlier copy is refused, so that a slip of the pen deletes nothing.
 func newPackCopy(dir string) (*packCopy, error) {
 	c := &packCopy{dir: dir, temporary: dir == ""}
 	var err error
 	if c.temporary {
-		c.dir, err = os.MkdirTemp("", "sealift-clone-")
-	} else {
-		err = emptyCopy(dir)
+		sweepCopies(os.TempDir())
+		err = c.makeTemporary()
+	} else if err = emptyCopy(dir); err == nil {
+		err = c.fill()
 	}
-	if err == nil {
-		err = os.MkdirAll(c.packs(), 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(filepath.Join(c.dir, copyMark), nil, 0o600)
-	}
-	if err != nil {
+	switch {
+	case err != nil && c.temporary:
+		return nil, &failure{text: fmt.Sprintf("make a folder for the copy in %s: %v", os.TempDir(), reasonOf(err)), hint: roomHint, cause: err}
+	case err != nil:
 		return nil, fmt.Errorf("make a folder for the copy: %w", err)
 	}
 	c.store = newStore(c.dir)
 	return c, nil
+}
+
+// makeTemporary makes and locks a temporary folder. Another program's sweep may take one away before it is locked.
+func (c *packCopy) makeTemporary() (err error) {
+	for range 3 {
+		if c.dir, err = os.MkdirTemp("", temporaryCopy); err != nil {
+			return err
+		}
+		if err = c.fill(); err == nil {
+			c.lock, err = lockCopy(c.dir)
+		}
+		if err == nil {
+			return nil
+		}
+		_ = os.RemoveAll(c.dir)
+	}
+	return err
+}
+
+// fill makes what an empty copy has.
+func (c *packCopy) fill() error {
+	if err := os.MkdirAll(c.packs(), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(c.dir, copyMark), nil, 0o600)
 }
 
 func emptyCopy(dir string) error {
@@ -69,7 +112,7 @@ func (c *packCopy) packs() string { return filepath.Join(c.dir, "objects", "pack
 func (c *packCopy) close() error {
 	err := c.store.close()
 	if c.temporary {
-		err = errors.Join(err, os.RemoveAll(c.dir))
+		err = errors.Join(err, c.lock.Close(), os.RemoveAll(c.dir))
 	}
 	return err
 }
@@ -98,11 +141,11 @@ func (c *packCopy) file(name, ending string) string { return filepath.Join(c.pac
 func (c *packCopy) install(ctx context.Context, max Limits, fill func(io.Writer) error) (arrival, error) {
 	f, err := os.CreateTemp(c.dir, "incoming-*.pack")
 	if err != nil {
-		return arrival{}, fmt.Errorf("write the pack: %w", reasonOf(err))
+		return arrival{}, unwritten(err)
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
-	if err := fill(f); err != nil {
+	if err := fill(disk{f}); err != nil {
 		return arrival{}, err
 	}
 	info, err := f.Stat()
@@ -117,7 +160,7 @@ func (c *packCopy) install(ctx context.Context, max Limits, fill func(io.Writer)
 		return arrival{}, err
 	}
 	if err := f.Close(); err != nil {
-		return arrival{}, fmt.Errorf("write the pack: %w", reasonOf(err))
+		return arrival{}, unwritten(err)
 	}
 	return c.adopt(ctx, f.Name(), index)
 }
@@ -140,7 +183,7 @@ func (c *packCopy) adopt(ctx context.Context, file string, index *idxfile.Memory
 	if err == nil {
 		err = writeIndex(a.file(".idx"), index)
 	}
-	if err == nil {
+	if err = unwritten(err); err == nil {
 		err = c.refresh(ctx)
 	}
 	if err != nil {

@@ -73,5 +73,6 @@ func (b bound) Seek(offset int64, whence int) (int64, error) { return b.r.Seek(o
 var errDamaged = errors.New("the pack that the server sent is damaged")
 
 func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errDamaged, fmt.Sprintf(format, args...))
+	return &failure{text: fmt.Sprintf("%v: %s", errDamaged, fmt.Sprintf(format, args...)),
+		hint: "the next look asks for it again; if that does not help, `git fsck` on the server says whether its repository is damaged", cause: errDamaged}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 )
 
 // Limits bound what a server may send, and what is kept of it. A zero field means its default.
@@ -33,6 +34,10 @@ type Limits struct {
 	// Packs is how many fetches a copy is made of; the next one brings everything anew, in the place of them. Each costs
 	// memory, and time in every search. 128.
 	Packs int
+
+	// Stall is how long the server may send nothing while it is waited for; 2 minutes. One that packs objects says every
+	// few seconds that it is still there (uploadpack.keepAlive).
+	Stall time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -50,6 +55,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Packs == 0 {
 		l.Packs = 128
+	}
+	if l.Stall == 0 {
+		l.Stall = 2 * time.Minute
 	}
 	return l
 }

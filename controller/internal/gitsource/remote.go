@@ -156,11 +156,17 @@ func (r *Remote) pollServer(ctx context.Context) (*Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	talk, err := r.there.open(ctx)
+	talk, watch, err := watched(ctx, r.there, r.limits.Stall)
 	if err != nil {
-		return nil, err
+		return nil, watch.explain(err)
 	}
 	defer talk.close()
+	c, err := r.converse(ctx, talk)
+	return c, watch.explain(err)
+}
+
+// converse asks where the branch is, and for what is not here yet.
+func (r *Remote) converse(ctx context.Context, talk conversation) (*Commit, error) {
 	refs, err := readRefs(talk.refs(), r.limits.Refs)
 	if err != nil {
 		return nil, err

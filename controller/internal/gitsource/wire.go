@@ -51,7 +51,7 @@ func readRefs(r io.Reader, max int64) (*packp.AdvRefs, error) {
 	case err != nil && len(begin.Bytes()) >= 8 && string(begin.Bytes()[4:8]) == "ERR ":
 		return nil, fail("check the address, and that the credentials may read it", "the server refuses to list its refs")
 	case err != nil:
-		return nil, &failure{text: "the server's list of refs cannot be read", cause: netCause(err)}
+		return nil, &failure{text: "the server's list of refs cannot be read", hint: "the next look asks again; if that does not help, see what is between the server and here", cause: netCause(err)}
 	case !refs.Capabilities.Supports(capability.Sideband64k):
 		return nil, fail("", "the server is too old: it lacks side-band-64k")
 	}

@@ -51,7 +51,8 @@ func (c Config) rights() []right {
 	if c.Alias == "" {
 		return rights
 	}
-	rights = append(rights, right{"lambda:PublishVersion", function}, right{"lambda:GetFunction", versions})
+	// Versions are listed by who rolls back and names none.
+	rights = append(rights, right{"lambda:PublishVersion", function}, right{"lambda:GetFunction", versions}, right{"lambda:ListVersionsByFunction", function})
 	if c.Canary {
 		rights = append(rights, right{"lambda:InvokeFunction", versions})
 	}

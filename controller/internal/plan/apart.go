@@ -66,19 +66,29 @@ func (p *Plan) bundleApart(marked bool, m Marker, last *Marker, now time.Time) {
 	case m.Source != p.Want.Source():
 		p.BundleReason = p.sourceReason()
 	case p.expired(m, now):
-		p.BundleReason = fmt.Sprintf("the data key reached its age (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
+		p.BundleReason = fmt.Sprintf(agedReason+" (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
 	case lost != "":
 		p.BundleReason = "the " + lost + " that carries it was replaced outside sealift"
 	case p.Observed.Latest.LastUpdateStatus == "Failed":
 		p.BundleReason = "the function's last update failed"
-	default:
+	case !p.leftBehind(last):
 		return
 	}
 	if carried := p.carriedLayer(last, p.Observed.Published); carried != nil && !p.expired(*carried, now) {
 		p.Carried, p.BundleReason = carried, ""
 		return
 	}
-	p.addBundle()
+	if p.BundleReason != "" {
+		p.addBundle()
+	}
+}
+
+// leftBehind reports whether last is of another bundle than the deployed one, which is made
+// of the same and is no newer: then a rotation may have been cut off between its layer and
+// its configuration. What others have put in place since is newer.
+func (p *Plan) leftBehind(last *Marker) bool {
+	m, marked := p.Observed.Latest.marker()
+	return marked && p.Want.isRemembered(last) && m.Source == last.Source && last.BundleID != m.BundleID && !last.DataKey.Before(m.DataKey)
 }
 
 // pointer lists the variable that leads to the bundle where it alone was changed.
@@ -115,11 +125,11 @@ func (p Plan) where() string {
 	return "in the package"
 }
 
-// Resumable returns the description of the layer version that an apply which was cut off
-// has published if it is what last tells of and the bundle of p can be that one, and "" if
-// there is none to look for.
+// Resumable returns the description of the layer version that an apply or a rotation which
+// was cut off has published if it is what last tells of and the bundle of p can be that one,
+// and "" if there is none to look for.
 func (p Plan) Resumable(last *Marker) string {
-	if p.BundleReason == "" || !p.Want.isRemembered(last) || p.Want.Delivery() != v1alpha1.DeliveryLayer {
+	if p.Want.Delivery() != v1alpha1.DeliveryLayer || !p.Want.isRemembered(last) || p.BundleReason == "" && !p.leftBehind(last) {
 		return ""
 	}
 	return p.Want.LayerDescription(last.BundleID)

@@ -61,6 +61,8 @@ func (p Plan) compared() (ready, drifted metav1.Condition) {
 	switch drift := p.drift(); {
 	case p.Want.Config != nil && p.Want.Config.Spec.Suspend:
 		return is(unknown, unknown, ReasonSuspended, "spec.suspend is true", "not compared")
+	case p.Held != nil:
+		return is(no, no, ReasonHeld, p.heldMessage(), "")
 	case p.InSync():
 		return is(yes, no, ReasonInSync, "the function is what the config says", "")
 	case !marked && len(drift) == 0:

@@ -34,6 +34,9 @@ func Decide(want Desired, obs Observed, last *Marker, now time.Time) (Plan, erro
 	if want.Config.Spec.Suspend {
 		return p, nil
 	}
+	if err := p.hold(); err != nil || p.Held != nil {
+		return p, err
+	}
 	marker, marked := obs.Latest.marker()
 	if err := p.foreign(p.applied()); err != nil {
 		return Plan{}, err
@@ -157,7 +160,7 @@ func (p *Plan) bundle(marked bool, m Marker, now time.Time) {
 	case m.Source != p.Want.Source():
 		p.BundleReason = p.sourceReason()
 	case p.expired(m, now):
-		p.BundleReason = fmt.Sprintf("the data key reached its age (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
+		p.BundleReason = fmt.Sprintf(agedReason+" (maxAge %s)", p.Want.Config.Spec.Bundle.MaxAge.Duration)
 	case codeChanged:
 		p.BundleReason = "the package that carries it is uploaded"
 	case replaced && p.Want.patches():

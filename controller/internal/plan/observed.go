@@ -39,10 +39,11 @@ type Configuration struct {
 
 // Alias is an alias as GetAlias answers it.
 type Alias struct {
-	Name       string
-	Version    string
-	RevisionID string
-	Weighted   bool // it routes a share of the calls to a second version
+	Name        string
+	Version     string
+	Description string // a person's own, or a Hold
+	RevisionID  string
+	Weighted    bool // it routes a share of the calls to a second version
 }
 
 // accountOf returns the AWS account id in arn:PARTITION:SERVICE:REGION:ACCOUNT:….

@@ -64,6 +64,7 @@ const (
 	KindPackage Kind = "package"
 	KindMarker  Kind = "marker"
 	KindAlias   Kind = "alias"
+	KindHold    Kind = "hold"
 )
 
 // Item is one line of a plan. Detail holds no value of a secret, no length and no
@@ -97,6 +98,9 @@ type Plan struct {
 	Release bool
 	// Scrub is set if what sealift put there is taken away: see Scrub.
 	Scrub bool
+
+	// Held is set while a rollback holds the alias: then there is nothing to do.
+	Held *Hold
 
 	packageItem string // detail of the item that says what becomes of the package, or ""
 }

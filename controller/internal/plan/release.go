@@ -9,6 +9,11 @@ func (p *Plan) alias() {
 		return
 	}
 	alias, live := p.Observed.Alias, p.Observed.Live
+	if ended := p.ended(); ended != nil {
+		p.Release = true
+		p.add(Change, KindAlias, name, fmt.Sprintf("version %s → a new version; the hold at version %s ends", alias.Version, ended.Version))
+		return
+	}
 	switch {
 	case alias == nil:
 		p.Release = true

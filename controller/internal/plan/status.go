@@ -29,6 +29,7 @@ const (
 const (
 	ReasonInSync      = "InSync"
 	ReasonSuspended   = "Suspended"
+	ReasonHeld        = "Held"        // a rollback holds the alias
 	ReasonNotApplied  = "NotApplied"  // sealift never applied the config
 	ReasonOutdated    = "Outdated"    // the config says something else than what was applied
 	ReasonDrifted     = "Drifted"     // somebody else changed the function
@@ -92,7 +93,7 @@ func StatusOf(p Plan, err error, now time.Time) Status {
 // the items, with their number where there may be more than one.
 func (p Plan) Summary() string {
 	var words []string
-	for _, kind := range []Kind{KindSecret, KindEnv, KindBundle, KindLayer, KindPackage, KindMarker, KindAlias} {
+	for _, kind := range []Kind{KindSecret, KindEnv, KindBundle, KindLayer, KindPackage, KindMarker, KindAlias, KindHold} {
 		n := 0
 		for _, item := range p.Changes() {
 			if item.Kind == kind {
