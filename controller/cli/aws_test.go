@@ -156,7 +156,7 @@ func (c contextual) Do(r *http.Request) (*http.Response, error) {
 
 func TestCallsNeedNoObserver(t *testing.T) {
 	setAWS(t, nil)
-	if cfg, err := cli.AWSConfig(t.Context(), nil); err != nil || len(cfg.APIOptions) != 0 {
+	if cfg, err := cli.AWSConfig(t.Context(), nil); err != nil || len(cfg.APIOptions) != 1 { // the shared rate alone
 		t.Errorf("%d options, %v", len(cfg.APIOptions), err)
 	}
 }
