@@ -26,7 +26,7 @@ func (c *clock) set(ahead time.Duration) { c.ahead.Store(int64(ahead)) }
 func (f *fixture) clocked() *clock {
 	c := &clock{}
 	functions := awslambda.New(awstest.Config(f.aws, region), awslambda.Options{HTTP: awstest.Client(f.aws)})
-	f.r = controller.New(controller.Options{
+	f.r.Reconciler = controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Keys: f.kms, Uploads: f.uploads,
 		Rand: rand.Reader, Now: c.now, Log: f.logger,
 	})

@@ -121,5 +121,5 @@ func TestNewEvent(t *testing.T) {
 
 // one returns f's Reconciler for every target.
 func one(f *fixture) func(context.Context, controller.Target) (*controller.Reconciler, error) {
-	return func(context.Context, controller.Target) (*controller.Reconciler, error) { return f.r, nil }
+	return func(context.Context, controller.Target) (*controller.Reconciler, error) { return f.r.Reconciler, nil }
 }

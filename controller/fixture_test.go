@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -33,6 +34,7 @@ import (
 	"sealift.dev/sealift/controller/internal/localaws"
 	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 const (
@@ -56,7 +58,8 @@ type fixture struct {
 	uploads *uploads
 	log     bytes.Buffer
 	logger  *slog.Logger // to log
-	r       *controller.Reconciler
+	leaks   *leaktest.Watch
+	r       reconciler
 	commits sync.Map // commit by id
 }
 
@@ -66,7 +69,7 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, aws: server, uploads: &uploads{}, before: func(string) {}}
+	f := &fixture{t: t, aws: server, uploads: &uploads{}, before: func(string) {}, leaks: leaktest.At(t, exceptions()...)}
 	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		before := f.before
@@ -74,18 +77,20 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 		before(operation(r))
 		server.ServeHTTP(w, r)
 	})
-	cfg := awstest.Config(watched, region)
+	seen := f.leaks.Requests(watched)
+	cfg := awstest.Config(seen, region)
 	for _, edit := range edits {
 		edit(&cfg)
 	}
-	f.lambda, f.kms = lambda.NewFromConfig(cfg), awskms.New(cfg)
+	theirs := func(o *lambda.Options) { o.HTTPClient = awstest.Client(watched) } // what somebody else sends
+	f.lambda, f.kms = lambda.NewFromConfig(cfg, theirs), awskms.New(cfg)
 	f.sealing = f.key("alias/sealift-sealing").ARN
 	f.trusted = []string{f.sealing}
 	f.bundle = f.key("alias/sealift-bundle").ARN
 	f.createFunction("hello")
-	f.logger = slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(watched)})
-	f.r = f.reconciler(functions)
+	f.logger = slog.New(slog.NewTextHandler(io.MultiWriter(&f.log, f.leaks.Sink("the log")), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(seen)})
+	f.r = reconciler{f.reconciler(functions), f.leaks}
 	return f
 }
 
@@ -169,6 +174,7 @@ func (f *fixture) seal(name string, values map[string]string) map[string]string 
 	defer sealer.Close()
 	sealed := map[string]string{}
 	for key, value := range values {
+		f.leaks.Secret(value, value)
 		at := envelope.Scope{Namespace: "payments", Name: name, Key: key}
 		if sealed[key], err = sealer.Seal(at, envelope.NewSecret([]byte(value))); err != nil {
 			f.t.Fatal(err)

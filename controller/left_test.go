@@ -169,7 +169,7 @@ func (op *operated) options(b *branch) controller.OperatorOptions {
 	functions := b.client(op.aws)
 	return controller.OperatorOptions{
 		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}, DefaultRegion: op.defaultRegion},
-		Reconciler:  func(context.Context, controller.Target) (*controller.Reconciler, error) { return op.r, nil },
+		Reconciler:  func(context.Context, controller.Target) (*controller.Reconciler, error) { return op.r.Reconciler, nil },
 		SealingKeys: op.trusted, Interval: time.Minute, Workers: workers, Recorder: op, Now: time.Now, Log: op.logger,
 		Lineage: b.lineage, Lister: func(context.Context, string) (controller.Lister, error) { return functions, nil },
 	}

@@ -67,6 +67,7 @@ func (op *operated) Passed(p controller.Pass) {
 	op.state.Lock()
 	defer op.state.Unlock()
 	op.passes = append(op.passes, p)
+	op.leaks.Value("what metrics are told", p)
 }
 
 func (op *operated) Looked(c plan.Class) {
@@ -110,17 +111,19 @@ func newOperation(f *fixture) *operated {
 }
 
 func (op *operated) newOperator() *controller.Operator {
-	return controller.NewOperator(controller.OperatorOptions{
+	operator := controller.NewOperator(controller.OperatorOptions{
 		Branch: op, Selection: controller.Selection{Paths: []string{"manifests"}, DefaultRegion: op.defaultRegion},
 		Reconciler: func(context.Context, controller.Target) (*controller.Reconciler, error) {
 			if op.panics.Add(-1) >= 0 {
 				panic(canary)
 			}
-			return op.r, nil
+			return op.r.Reconciler, nil
 		},
 		SealingKeys: op.trusted, Interval: time.Minute, Workers: workers, Recorder: op, Now: op.now,
-		Log: op.logger,
+		Events: func(e controller.Event) { op.leaks.Value("an event", e) }, Log: op.logger,
 	})
+	op.t.Cleanup(func() { op.leaks.Value("the status", operator.Status()) })
+	return operator
 }
 
 // start runs the operator until halt, or the end of the test.

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sealift.dev/sealift/api/reader"
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 const vectorFolder = "vectors"
@@ -157,8 +158,15 @@ func vectorFiles(t *testing.T, folder string) []string {
 	return files
 }
 
+// TestMain says at the end how much was searched for plaintext.
+func TestMain(m *testing.M) { os.Exit(leaktest.Main(m, "api/reader")) }
+
 // TestVectors opens every committed vector.
 func TestVectors(t *testing.T) {
+	leaks := leaktest.At(t)
+	if err := leaks.Vectors(vectorFolder); err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range vectorFiles(t, vectorFolder) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
 			v := readVector(t, path)
@@ -169,6 +177,8 @@ func TestVectors(t *testing.T) {
 				Getenv:    func(name string) string { return v.Environment[name] },
 				Jitter:    func(time.Duration) time.Duration { return 0 },
 			})
+			leaks.Value("what Open answers", err)
+			leaks.Value("what Open answers", secrets)
 			result := "ok"
 			if failure, ok := errors.AsType[*reader.Error](err); ok {
 				result = string(failure.Code)

@@ -102,7 +102,7 @@ under a fresh KMS data key, and updates the function's package and environment.`
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // there is an own one
 		Args:              args(cobra.ArbitraryArgs),
 		RunE:              noSuchCommand,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.startLog() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return errors.Join(a.startLog(), noCoreDumps()) },
 	}
 	flags := root.PersistentFlags()
 	flags.TextVar(&a.logLevel, "log-level", slog.LevelWarn, "least `level` that is logged to standard error: debug, info, warn, error")

@@ -32,16 +32,17 @@ import (
 	"sealift.dev/sealift/controller/cli"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/localaws"
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sealift": sealift})
+	testscript.Main(recorded{m}, map[string]func(){"sealift": sealift})
 }
 
-// sealift is the program as main.go has it.
+// sealift is the program as main.go has it, with a record of what it is given and says.
 func sealift() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := cli.Main(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	status := cli.Main(ctx, os.Args[1:], record(os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 	stop()
 	os.Exit(status)
 }
@@ -117,6 +118,9 @@ func (h harness) params(dir string, setup func(*testscript.Env) error) testscrip
 
 // setup shuts the script off from the developer's own git and AWS configuration.
 func setup(env *testscript.Env) error {
+	if err := recordScript(env); err != nil {
+		return err
+	}
 	home := filepath.Join(env.WorkDir, ".home")
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return err
@@ -155,7 +159,7 @@ func localAWS(ts *testscript.TestScript, neg bool, args []string) {
 		Dir: ts.MkAbs(filepath.Join(ts.Getenv("WORK"), ".localaws")), Settle: time.Millisecond,
 	})
 	ts.Check(err)
-	web := httptest.NewServer(server)
+	web := httptest.NewServer(leaktest.KeepRequests(ts.Getenv(leaktest.Variable), server))
 	ts.Defer(func() {
 		web.Close()
 		ts.Check(server.Close())

@@ -72,7 +72,7 @@ func TestDoctorFindings(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &otherAnswers{aws: server}
-	web := httptest.NewServer(o)
+	web := httptest.NewServer(seen(t, o))
 	defer web.Close()
 	static := credentials.NewStaticCredentialsProvider("a", "b", "")
 	functions := lambda.New(lambda.Options{Region: "us-east-2", BaseEndpoint: &web.URL, Credentials: static})

@@ -88,9 +88,6 @@ func (a *app) edit(parent context.Context, file string, trusted []string) (err e
 	if err != nil {
 		return err
 	}
-	if err := noCoreDumps(); err != nil {
-		return err
-	}
 	ctx, signals := watchSignals(parent)
 	defer signals.stop()
 	s, err := a.scratchFor(file)

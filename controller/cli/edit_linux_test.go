@@ -35,7 +35,7 @@ func newEditSite(t *testing.T, script string) editSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(server)
+	web := httptest.NewServer(seen(t, server))
 	t.Cleanup(web.Close)
 	s := editSite{newSite(t, web.URL), memory}
 	s.env = append(s.env, "XDG_RUNTIME_DIR="+memory, "VISUAL="+filepath.Join(s.dir, "editor"), "TMPDIR="+t.TempDir())

@@ -54,7 +54,7 @@ func runSiteWith(t *testing.T, options runtime.Options) (site, *localaws.Server,
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(server)
+	web := httptest.NewServer(seen(t, server))
 	t.Cleanup(func() { web.Close(); _ = errors.Join(runtimes.Close(), server.Close()) })
 	s := newSite(t, web.URL)
 	s.env = append(s.env, "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir())

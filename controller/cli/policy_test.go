@@ -121,7 +121,7 @@ func TestOperatorPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	recorder := &iamRecorder{aws: server}
-	web := httptest.NewServer(recorder)
+	web := httptest.NewServer(seen(t, recorder))
 	defer web.Close()
 	if err := create(lambda.New(lambda.Options{Region: "us-east-2", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}), "hello", nil); err != nil {
 		t.Fatal(err)

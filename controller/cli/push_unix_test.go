@@ -29,7 +29,7 @@ func TestApplySurvivesThePushersDisconnect(t *testing.T) {
 	}
 	uploading, gone, released := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var upload, release sync.Once
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	web := httptest.NewServer(seen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/code") {
 			upload.Do(func() { close(uploading) })
 			<-gone
@@ -38,7 +38,7 @@ func TestApplySurvivesThePushersDisconnect(t *testing.T) {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/aliases") {
 			release.Do(func() { close(released) })
 		}
-	}))
+	})))
 	t.Cleanup(web.Close)
 
 	s := newSite(t, web.URL)

@@ -47,13 +47,13 @@ func newOperatorSite(t testing.TB) *operatorSite {
 	if o.aws, err = localaws.Open(localaws.Options{Settle: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	web := httptest.NewServer(seen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.mu.Lock()
 		hold := o.hold
 		o.mu.Unlock()
 		hold(r)
 		o.aws.ServeHTTP(w, r)
-	}))
+	})))
 	t.Cleanup(web.Close)
 	o.site = newSite(t, web.URL)
 	o.env = append(o.env, "XDG_CACHE_HOME="+t.TempDir())

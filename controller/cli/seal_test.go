@@ -41,7 +41,8 @@ func (brokenInput) Read(p []byte) (int, error) {
 func runSeal(t *testing.T, in io.Reader, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	status = cli.Main(t.Context(), append([]string{"seal", "--log-level", "debug"}, args...), cli.Streams{In: in, Out: &out, Err: &errs})
+	args = append([]string{"seal", "--log-level", "debug"}, args...)
+	status = cli.Main(t.Context(), args, recordTo(recordOf(t), args, cli.Streams{In: in, Out: &out, Err: &errs}))
 	return status, out.String(), errs.String()
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 // quickRace keeps programs that the race detector watches from waiting a second at
@@ -23,8 +25,10 @@ type site struct {
 }
 
 func newSite(t testing.TB, endpoint string) site {
+	record := recordOf(t) // is searched after the folder is kept
 	dir := t.TempDir()
-	return site{t: t, dir: dir, env: append(os.Environ(), "HOME="+dir, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION=us-east-2", "AWS_DEFAULT_REGION=us-east-2",
+	recordFolder(t, dir)
+	return site{t: t, dir: dir, env: append(os.Environ(), leaktest.Variable+"="+record, "HOME="+dir, "AWS_ENDPOINT_URL="+endpoint, "AWS_REGION=us-east-2", "AWS_DEFAULT_REGION=us-east-2",
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true", quickRace, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com")}
 }

@@ -109,9 +109,10 @@ func openWorld(t *testing.T, dir, bin string) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, dir: dir, bin: bin, aws: server, calls: &holder{next: server, hold: -1}}
-	w.web = httptest.NewServer(w.calls)
+	w.web = httptest.NewServer(seen(t, w.calls))
 	w.site = newSite(t, w.web.URL).withProgram(bin)
 	w.site.dir = filepath.Join(dir, "clone")
+	recordFolder(t, dir)
 	return w
 }
 

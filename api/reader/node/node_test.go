@@ -18,6 +18,7 @@ import (
 
 	"sealift.dev/sealift/api/reader"
 	"sealift.dev/sealift/api/reader/node"
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 type answer struct {
@@ -26,6 +27,9 @@ type answer struct {
 	KMSCalls int               `json:"kmsCalls"`
 	Secrets  map[string]string `json:"secrets"`
 }
+
+// TestMain says at the end how much was searched for plaintext.
+func TestMain(m *testing.M) { os.Exit(leaktest.Main(m, "api/reader/node")) }
 
 // TestVectors holds the Node reader against the Go reader on every vector: the
 // same code, the same words, the same number of calls, the same secrets.
@@ -41,9 +45,16 @@ func TestVectors(t *testing.T) {
 	}
 	forgetFormatCauses(want)
 	eachNode(t, func(t *testing.T, program string) {
+		leaks := leaktest.At(t)
+		if err := leaks.Vectors(folder); err != nil {
+			t.Fatal(err)
+		}
 		var got map[string]answer
 		if err := json.Unmarshal(run(t, program, "testdata/vectors.cjs", "sealift.cjs", folder), &got); err != nil {
 			t.Fatal(err)
+		}
+		for name, a := range got {
+			leaks.Look("the error of "+name, []byte(a.Message))
 		}
 		forgetFormatCauses(got)
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sealift.dev/sealift/api/reader/python"
+	"sealift.dev/sealift/hack/leaktest"
 )
 
 // ways are the three of AES-GCM, as testdata/fakes.py calls them.
@@ -68,6 +69,9 @@ func decode[T any](t *testing.T, data []byte) (value T) {
 	return value
 }
 
+// TestMain says at the end how much was searched for plaintext.
+func TestMain(m *testing.M) { os.Exit(leaktest.Main(m, "api/reader/python")) }
+
 // TestVectors holds the Python reader against the Go reader on every vector: the
 // same code, the same words, the same number of calls, the same secrets. Every way of
 // AES-GCM gives the same answers; one that can't be gone here fails where it must.
@@ -79,6 +83,13 @@ func TestVectors(t *testing.T) {
 			t.Parallel()
 			requireWay(t, way)
 			got := decode[map[string]answer](t, run(t, nil, nil, "vectors.py", way))
+			leaks := leaktest.At(t)
+			if err := leaks.Vectors("../vectors"); err != nil {
+				t.Fatal(err)
+			}
+			for name, a := range got {
+				leaks.Look("the error of "+name, []byte(a.Message))
+			}
 			forgetFormatCauses(got)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("the readers disagree (-go +python):\n%s", diff)
