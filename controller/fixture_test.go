@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,6 +51,7 @@ type fixture struct {
 	aws     *localaws.Server
 	mu      sync.Mutex             // of before
 	before  func(operation string) // called ahead of each Lambda or KMS call
+	faults  *localaws.Faults       // of these calls
 	lambda  *lambda.Client
 	kms     *awskms.Client
 	sealing string // ARN of the key to seal with
@@ -69,13 +71,14 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, aws: server, uploads: &uploads{}, before: func(string) {}, leaks: leaktest.At(t, exceptions()...)}
+	f := &fixture{t: t, aws: server, uploads: &uploads{}, before: func(string) {}, faults: &localaws.Faults{}, leaks: leaktest.At(t, exceptions()...)}
+	faulty := f.faults.Over(server)
 	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		before := f.before
 		f.mu.Unlock()
 		before(operation(r))
-		server.ServeHTTP(w, r)
+		faulty.ServeHTTP(w, r)
 	})
 	seen := f.leaks.Requests(watched)
 	cfg := awstest.Config(seen, region)
@@ -96,8 +99,13 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 
 // reconciler returns one over functions.
 func (f *fixture) reconciler(functions *awslambda.Client) *controller.Reconciler {
+	return f.reconcilerWith(functions, f.kms, f.uploads)
+}
+
+// reconcilerWith returns one that asks keys, and has a memory of its own.
+func (f *fixture) reconcilerWith(functions *awslambda.Client, keys *awskms.Client, memory *uploads) *controller.Reconciler {
 	return controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Keys: f.kms, Uploads: f.uploads,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Keys: keys, Uploads: memory,
 		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 }
@@ -226,8 +234,8 @@ func (m manifest) file() *fstest.MapFile {
 		if len(values) > 0 {
 			fmt.Fprintf(&b, "  %s:\n", section)
 		}
-		for key, value := range values {
-			fmt.Fprintf(&b, "    %s: %q\n", key, value)
+		for _, key := range slices.Sorted(maps.Keys(values)) {
+			fmt.Fprintf(&b, "    %s: %q\n", key, values[key])
 		}
 	}
 	return &fstest.MapFile{Data: []byte(b.String()), Mode: 0o644}

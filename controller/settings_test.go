@@ -74,6 +74,8 @@ func TestParseSettingsFaults(t *testing.T) {
 			want: "s.yaml:1: region: YAML aliases and anchors are not allowed; write the value out\ns.yaml:2: bundleKey: YAML aliases and anchors are not allowed; write the value out"},
 		{name: "merge key", text: "<<: {region: us-east-2}\n", want: "s.yaml:1: YAML merge keys are not allowed; write the fields out"},
 		{name: "tag", text: "region: !!str us-east-2\n", want: "s.yaml:1: region: YAML tags are not allowed; remove the tag and put text in quotes"},
+		{name: "tag on nothing", text: "!\n", want: "s.yaml:1: YAML tags are not allowed; remove the tag and put text in quotes"},
+		{name: "anchor on nothing", text: "&a ~\n", want: "s.yaml:1: YAML aliases and anchors are not allowed; write the value out"},
 		{name: "tagged list item", text: "sealingKeys:\n  - !x {arn: " + firstARN + "}\n", want: "s.yaml:2: sealingKeys[0]: YAML tags are not allowed; remove the tag and put text in quotes"},
 		{name: "two documents", text: "region: us-east-2\n---\nregion: us-east-1\n", want: "s.yaml:2: more than one document; want one"},
 		{name: "not YAML", text: "region: us-east-2\nbundleKey: a: canary\n", want: "s.yaml:2: not valid YAML: mapping values are not allowed in this context"},

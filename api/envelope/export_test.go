@@ -30,3 +30,6 @@ func DecodePayload(data []byte) (map[string]Secret, error) { return decodePayloa
 func Derive(secret, salt []byte, info string, size int) ([]byte, error) {
 	return derive(secret, salt, info, size)
 }
+
+// DecodeBase64 decodes canonical base64url.
+func DecodeBase64(s string) ([]byte, error) { return decodeBase64(s) }

@@ -26,7 +26,7 @@ func seeds(sealed string) []string {
 		"  environment:\n    AB: a\n      b\n    CD: >-\n      x\n\n      y\n",
 		"  environment: {AB: &x y, CD: *x, <<: z, EF: !t u, GH: 1, IJ: yes}\n",
 		"  bundle: {kmsKey: alias/x, maxAge: 2h}\n",
-		"  ? sealed\n  : ? AA\n    : x\n",
+		"  ? sealed\n  : ? AA\n    : x\n", "  environment: {AB: x, IJ: yes}\n", "  sealed:\n    AA: plain # c\n    BB: x\n", "  sealed: {AA: plain  , BB: x}\n", "  suspend: TRUE\n", "  driftPolicy: report\n",
 		"---\n...\n", "\t", "  \"\\u202e\": [{\n",
 	}
 }
@@ -122,6 +122,7 @@ func FuzzSetSealed(f *testing.F) {
 			t.Error("the value is not set")
 		}
 		_, replaced := had["AA"]
+		was, _ := had["AA"].(string)
 		delete(had, "AA")
 		delete(now, "AA")
 		if len(had)+len(now) > 0 {
@@ -135,7 +136,21 @@ func FuzzSetSealed(f *testing.F) {
 			t.Errorf("(-before +after)\n%s", diff)
 		}
 		checkBytes(t, data, string(got), value, replaced, len(had) > 0)
+		if was != "" && !strings.ContainsAny(was, "\n\\'\"") && len(strings.Split(data, was)) == 2 {
+			checkReplaced(t, data, string(got), was, value)
+		}
 	})
+}
+
+// checkReplaced checks that a value that stands in one place of a file, as it is, is all
+// that is replaced, but for quotes around it.
+func checkReplaced(t *testing.T, before, after, was, value string) {
+	t.Helper()
+	head, tail, _ := strings.Cut(before, was)
+	bare := strings.NewReplacer(`"`, "", "'", "")
+	if bare.Replace(after) != bare.Replace(head+value+tail) {
+		t.Errorf("more than the value changed:\n%q\n%q", before, after)
+	}
 }
 
 func generic(t *testing.T, text string) map[string]any {

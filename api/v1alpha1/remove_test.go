@@ -90,5 +90,8 @@ func FuzzRemoveSealed(f *testing.F) {
 		if !strings.HasPrefix(string(got), valid) {
 			t.Errorf("what is before spec.sealed changed:\n%s", got)
 		}
+		if !contained(string(got), data) && !strings.Contains(string(got), "{}") {
+			t.Errorf("more than one run of bytes is gone:\n%q\n%q", data, got)
+		}
 	})
 }

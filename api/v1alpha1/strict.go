@@ -28,11 +28,14 @@ func DecodeStrict(file string, data []byte, limit int, into any) (line func(fiel
 	}
 	r := newReader(file, data)
 	r.lines[""] = place{line: 1}
-	if len(docs) == 0 || isNull(docs[0].Content[0]) {
+	if len(docs) == 0 {
 		return r.lines.at, nil
 	}
 	root := docs[0].Content[0]
 	r.ban(root, fieldPath{}, 0)
+	if isNull(root) && len(r.errs) == 0 {
+		return r.lines.at, nil
+	}
 	clean := len(r.errs) == 0
 	r.decode(root, reflect.TypeOf(into).Elem(), into)
 	if clean {

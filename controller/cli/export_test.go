@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -159,3 +160,15 @@ func ImportLeftovers(root fs.FS, folder string) (plain, notes []string) {
 	from.addLeftovers(root, folder)
 	return from.plain, from.notes
 }
+
+// ReadUpdates reads a receive hook's standard input, and returns new ids and refs.
+func ReadUpdates(in io.Reader) (pairs [][2]string, err error) {
+	updates, err := readUpdates(in)
+	for _, u := range updates {
+		pairs = append(pairs, [2]string{u.new, u.ref})
+	}
+	return pairs, err
+}
+
+// WrappedKey reads the data key of a config.json.
+func WrappedKey(root fs.FS) ([]byte, error) { return wrappedKey(root, "config.json") }

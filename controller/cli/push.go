@@ -57,6 +57,9 @@ func readUpdates(in io.Reader) ([]update, error) {
 		}
 		updates = append(updates, update{fields[0], fields[1], fields[2]})
 	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return nil, fmt.Errorf("standard input is not that of a receive hook: a line of over %d bytes", maxUpdateLine)
+	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the hook's standard input: %w", err)
 	}

@@ -81,13 +81,14 @@ func (e *Error) Reason() string { return cmp.Or(e.Code, "NoAnswer") }
 // Transient reports whether the same call may well succeed later.
 func (e *Error) Transient() bool { return e.Later }
 
-// Code returns the code that AWS answered with, or "" where err is no answer of AWS.
+// Code returns the code that AWS answered with, or "" where err is no answer of AWS. One
+// that has not the form of a name is UnknownError.
 func Code(err error) string {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return ""
 	}
-	return cmp.Or(api.ErrorCode(), "UnknownError")
+	return Name(api.ErrorCode(), "UnknownError")
 }
 
 // Answered reports whether AWS answered, so that it is known what became of the call. An
@@ -184,10 +185,10 @@ func (e *Error) unanswered(err error) error {
 	var canceled *smithy.CanceledError
 	e.Later = true
 	switch {
-	case errors.Is(err, context.Canceled), errors.As(err, &canceled) && !errors.Is(err, context.DeadlineExceeded):
-		e.Cause = context.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded): // which the SDK calls canceled, too
 		e.Cause, e.Fix = context.DeadlineExceeded, "try again in a while"
+	case errors.Is(err, context.Canceled), errors.As(err, &canceled):
+		e.Cause = context.Canceled
 	default:
 		e.Cause, e.Fix = errors.New("no answer"), "check the network, AWS_ENDPOINT_URL, the region and the credentials (aws sts get-caller-identity)"
 	}

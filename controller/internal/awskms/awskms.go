@@ -19,6 +19,9 @@ import (
 	"sealift.dev/sealift/controller/internal/awserr"
 )
 
+// keySize is the size of data keys, in bytes.
+const keySize = 32
+
 // Client asks KMS in the region that a key's ARN names, or in its own. It is safe
 // for concurrent use.
 type Client struct {
@@ -70,6 +73,9 @@ func (c *Client) Decrypt(ctx context.Context, v envelope.Sealed) ([]byte, error)
 	if err != nil {
 		return nil, c.classify(ctx, c.call("Decrypt", "", v.KeyID()), err)
 	}
+	if len(out.Plaintext) == 0 { // one of another size does not open
+		return nil, noKey(c.call("Decrypt", "", v.KeyID()))
+	}
 	return out.Plaintext, nil
 }
 
@@ -86,6 +92,9 @@ func (c *Client) GenerateDataKey(ctx context.Context, region, keyID string, encr
 	}, in(region))
 	if err != nil {
 		return nil, c.classify(ctx, c.call("GenerateDataKey", region, keyID), err)
+	}
+	if len(out.Plaintext) != keySize || len(out.CiphertextBlob) == 0 || aws.ToString(out.KeyId) == "" {
+		return nil, noKey(c.call("GenerateDataKey", region, keyID))
 	}
 	return &envelope.DataKey{KeyID: aws.ToString(out.KeyId), Plaintext: out.Plaintext, Wrapped: out.CiphertextBlob}, nil
 }
@@ -124,16 +133,19 @@ func (c *Client) Look(ctx context.Context, keyID string) (Key, error) {
 		return Key{}, c.classify(ctx, c.call("DescribeKey", "", keyID), err)
 	}
 	m := out.KeyMetadata
+	if m == nil {
+		return Key{}, c.noMetadata("DescribeKey", keyID)
+	}
 	key := Key{ARN: aws.ToString(m.Arn), State: string(m.KeyState)}
 	switch m.KeySpec {
 	case types.KeySpecRsa3072, types.KeySpecRsa4096:
 		key.Offline = true
 	case types.KeySpecSymmetricDefault:
 	default:
-		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key spec %s", m.KeySpec), "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption")
+		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key spec %s", nameOf(string(m.KeySpec))), "use an RSA_3072, RSA_4096 or SYMMETRIC_DEFAULT key for encryption")
 	}
 	if m.KeyUsage != types.KeyUsageTypeEncryptDecrypt {
-		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key usage %s", m.KeyUsage), "use a key made with --key-usage ENCRYPT_DECRYPT")
+		return Key{}, c.fault("DescribeKey", keyID, fmt.Errorf("key usage %s", nameOf(string(m.KeyUsage))), "use a key made with --key-usage ENCRYPT_DECRYPT")
 	}
 	return key, nil
 }

@@ -37,7 +37,7 @@ func (c *Client) EnsureKey(ctx context.Context, spec Spec) (key Key, changed boo
 		return Key{}, false, c.fault("DescribeKey", spec.Alias, errors.New("the alias names a key of another kind"), "delete the alias, or name your own keys: sealift init --sealing-key REF --bundle-key REF")
 	}
 	if key.State != string(types.KeyStateEnabled) {
-		return Key{}, false, c.fault("DescribeKey", spec.Alias, fmt.Errorf("the key is in the state %s", key.State), "enable the key, or cancel its deletion")
+		return Key{}, false, c.fault("DescribeKey", spec.Alias, fmt.Errorf("the key is in the state %s", nameOf(key.State)), "enable the key, or cancel its deletion")
 	}
 	if !key.Offline && !key.Rotation {
 		if _, err := c.api.EnableKeyRotation(ctx, &kms.EnableKeyRotationInput{KeyId: aws.String(key.ARN)}); err != nil {
@@ -61,6 +61,9 @@ func (c *Client) create(ctx context.Context, spec Spec) (Key, error) {
 	})
 	if err != nil {
 		return Key{}, c.classify(ctx, c.call("CreateKey", "", spec.Alias), err)
+	}
+	if out.KeyMetadata == nil {
+		return Key{}, c.noMetadata("CreateKey", spec.Alias)
 	}
 	key := Key{ARN: aws.ToString(out.KeyMetadata.Arn), Offline: spec.Offline, State: string(out.KeyMetadata.KeyState)}
 	_, err = c.api.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(spec.Alias), TargetKeyId: aws.String(key.ARN)})

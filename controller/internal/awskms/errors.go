@@ -2,6 +2,7 @@ package awskms
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"sealift.dev/sealift/api/envelope"
@@ -42,6 +43,14 @@ func arnOf(region, account, keyID string) string {
 func (c *Client) fault(operation, keyID string, cause error, fix string) *awserr.Error {
 	return c.call(operation, "", keyID).Fault("", cause, fix)
 }
+
+// noMetadata says that an answer lacks what every one of KMS has.
+func (c *Client) noMetadata(operation, keyID string) *awserr.Error {
+	return c.fault(operation, keyID, errors.New("the answer has no KeyMetadata"), "check what answers at the endpoint")
+}
+
+// nameOf returns a state or kind of a key as an answer names it.
+func nameOf(word string) string { return awserr.Name(word, "not known") }
 
 // classify turns an error of the SDK into one of ours.
 func (c *Client) classify(ctx context.Context, call awserr.Call, err error) error {

@@ -76,6 +76,9 @@ func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Obse
 	if err != nil {
 		return plan.Observed{}, c.classify(ctx, "GetAlias", function, err)
 	}
+	if aws.ToString(out.FunctionVersion) == "" {
+		return plan.Observed{}, c.unusable("GetAlias", function, "FunctionVersion")
+	}
 	obs.Alias = &plan.Alias{
 		Name: alias, Version: aws.ToString(out.FunctionVersion), Description: aws.ToString(out.Description), RevisionID: aws.ToString(out.RevisionId),
 		Weighted: out.RoutingConfig != nil && len(out.RoutingConfig.AdditionalVersionWeights) > 0,
@@ -98,8 +101,8 @@ func (c *Client) Configuration(ctx context.Context, function, qualifier string) 
 	if err != nil {
 		return plan.Configuration{}, c.classify(ctx, "GetFunction", function, err)
 	}
-	if out.Configuration == nil {
-		return plan.Configuration{}, c.fault("GetFunction", function, "", "the answer has no Configuration", "check what answers at the endpoint")
+	if out.Configuration == nil || aws.ToString(out.Configuration.FunctionArn) == "" {
+		return plan.Configuration{}, c.unusable("GetFunction", function, "Configuration")
 	}
 	conf := fromAPI(out.Configuration)
 	if out.Code != nil {

@@ -322,7 +322,7 @@ func TestNotSettled(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, awslambda.Options{}, func(f *fixture) {
 				f.respond = func(w http.ResponseWriter, _ *http.Request) bool {
-					_, _ = fmt.Fprintf(w, `{"Configuration": {"FunctionName": "hello", "RevisionId": "r", %s}}`, test.body)
+					_, _ = fmt.Fprintf(w, `{"Configuration": {"FunctionName": "hello", "FunctionArn": "arn", "RevisionId": "r", %s}}`, test.body)
 					return true
 				}
 				started := time.Now()

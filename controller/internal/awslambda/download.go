@@ -24,12 +24,23 @@ const maxPackage = 52_428_800
 func (c *Client) Package(ctx context.Context, conf plan.Configuration) ([]byte, error) {
 	data, err := c.download(ctx, conf.CodeLocation)
 	if err != nil {
-		return nil, fmt.Errorf("download the package of %s: %w", conf.Name, err)
+		return nil, fmt.Errorf("download the package of %s: %w", conf.Name, undownloaded{err})
 	}
 	if sum := sha256.Sum256(data); base64.StdEncoding.EncodeToString(sum[:]) != conf.CodeSHA256 {
 		return nil, fmt.Errorf("download the package of %s: it is not the one of its CodeSha256: %w", conf.Name, plan.ErrReobserve)
 	}
 	return data, nil
+}
+
+// undownloaded is why there is no package. Downloads come from another host than answers.
+type undownloaded struct{ error }
+
+// Unwrap returns the cause.
+func (u undownloaded) Unwrap() error { return u.error }
+
+// Hint returns the next step.
+func (u undownloaded) Hint() string {
+	return "check that the network lets through what Lambda's Code.Location leads to (Amazon S3)"
 }
 
 func (c *Client) download(ctx context.Context, location string) ([]byte, error) {

@@ -24,6 +24,9 @@ func (c *Client) PublishLayer(ctx context.Context, name, description string, zip
 	if err != nil {
 		return plan.LayerVersion{}, c.classifyWrite(ctx, "PublishLayerVersion", layerPrefix+name, err)
 	}
+	if aws.ToString(out.LayerVersionArn) == "" {
+		return plan.LayerVersion{}, c.unconfirmed("PublishLayerVersion", layerPrefix+name)
+	}
 	published := plan.LayerVersion{ARN: aws.ToString(out.LayerVersionArn), Version: out.Version, Description: aws.ToString(out.Description)}
 	if out.Content != nil {
 		published.CodeSHA256 = aws.ToString(out.Content.CodeSha256)

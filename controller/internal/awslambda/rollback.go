@@ -10,8 +10,7 @@ import (
 
 // SetAlias moves the alias to version and gives it a description, in one write.
 func (c *Client) SetAlias(ctx context.Context, conf plan.Configuration, was plan.Alias, version, description string) error {
-	_, err := c.api.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+	return c.updateAlias(ctx, conf, &lambda.UpdateAliasInput{
 		FunctionName: &conf.Name, Name: &was.Name, FunctionVersion: &version, Description: &description, RevisionId: revision(was.RevisionID),
 	})
-	return c.classifyWrite(ctx, "UpdateAlias", named(conf), err)
 }

@@ -1,11 +1,11 @@
 package awslambda
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"sealift.dev/sealift/controller/internal/awserr"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -61,11 +61,11 @@ func (c *Client) unsettled(function string, conf plan.Configuration) error {
 		{"LastUpdateStatus", conf.LastUpdateStatus, phaseOfUpdate(types.LastUpdateStatus(conf.LastUpdateStatus))},
 	} {
 		if word.phase == unknown {
-			return c.fault("GetFunction", cmp.Or(conf.ARN, function), "UnknownState", fmt.Sprintf("after %s its %s is still %q, which this sealift does not know, so nothing was written", patience, word.of, word.said),
+			return c.fault("GetFunction", awserr.ARN(conf.ARN, function), "UnknownState", fmt.Sprintf("after %s its %s is still %q, which this sealift does not know, so nothing was written", patience, word.of, awserr.Name(word.said, "?")),
 				"upgrade sealift; or see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name "+function)
 		}
 	}
-	e := c.fault("GetFunction", cmp.Or(conf.ARN, function), "NotSettled", fmt.Sprintf("after %s still in the state %q, last update %q", patience, conf.State, conf.LastUpdateStatus),
+	e := c.fault("GetFunction", awserr.ARN(conf.ARN, function), "NotSettled", fmt.Sprintf("after %s still in the state %q, last update %q", patience, conf.State, conf.LastUpdateStatus),
 		"see StateReason and LastUpdateStatusReason: aws lambda get-function-configuration --function-name "+function)
 	e.Later = true
 	return e

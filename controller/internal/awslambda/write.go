@@ -1,7 +1,6 @@
 package awslambda
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"sealift.dev/sealift/controller/internal/awserr"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -63,7 +63,7 @@ func (c *Client) Configure(ctx context.Context, conf plan.Configuration, env map
 }
 
 // named returns how errors name the function of c.
-func named(c plan.Configuration) string { return cmp.Or(c.ARN, c.Name) }
+func named(c plan.Configuration) string { return awserr.ARN(c.ARN, c.Name) }
 
 func layerARNs(conf plan.Configuration) []string {
 	arns := make([]string, len(conf.Layers))
@@ -73,12 +73,17 @@ func layerARNs(conf plan.Configuration) []string {
 	return arns
 }
 
-// updated waits for an update to end, and refuses one that failed.
+// updated waits for an update to end, and refuses one that failed. An environment that
+// can't be read by then is not handed on as one without variables, which the next write
+// would be merged over: whoever looks again is told what is wrong.
 func (c *Client) updated(ctx context.Context, operation, function string) (plan.Configuration, error) {
 	conf, err := c.settled(ctx, function, "")
 	if err == nil && conf.LastUpdateStatus == string(types.LastUpdateStatusFailed) {
-		err = c.fault(operation, cmp.Or(conf.ARN, function), "UpdateFailed", "Lambda took the update and then failed it; what was live before still is",
+		err = c.fault(operation, awserr.ARN(conf.ARN, function), "UpdateFailed", "Lambda took the update and then failed it; what was live before still is",
 			"see LastUpdateStatusReason: aws lambda get-function-configuration --function-name "+function)
+	}
+	if err == nil && (conf.EnvironmentError != "" || conf.KMSKeyARN != "" && conf.Environment == nil) {
+		err = fmt.Errorf("verify the configuration of %s: its environment can't be read: %w", function, plan.ErrReobserve)
 	}
 	return conf, err
 }
@@ -100,13 +105,16 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 		return "", c.classifyWrite(ctx, "PublishVersion", named(conf), err)
 	}
 	version := aws.ToString(out.Version)
+	if version == "" {
+		return "", c.unconfirmed("PublishVersion", named(conf))
+	}
 	published, err := c.settled(ctx, conf.Name, version)
 	if err != nil {
 		return "", err
 	}
 	switch types.State(published.State) {
 	case types.StateFailed, types.StateDeactivated, types.StateActiveNonInvocable:
-		return "", c.fault("PublishVersion", named(conf), "VersionFailed", fmt.Sprintf("version %s is in the state %s", version, published.State), fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version))
+		return "", c.fault("PublishVersion", named(conf), "VersionFailed", fmt.Sprintf("version %s is in the state %s", version, awserr.Name(published.State, "not known")), fmt.Sprintf("see StateReason: aws lambda get-function-configuration --function-name %s --qualifier %s", conf.Name, version))
 	}
 	if published.CodeSHA256 != conf.CodeSHA256 || !slices.Equal(published.Layers, conf.Layers) ||
 		published.Environment[plan.BundleVariable] != conf.Environment[plan.BundleVariable] || published.Environment[plan.MarkerVariable] != conf.Environment[plan.MarkerVariable] {
@@ -125,15 +133,25 @@ func (c *Client) unchanged(ctx context.Context, conf plan.Configuration) bool {
 // ends with the same write.
 func (c *Client) PointAlias(ctx context.Context, conf plan.Configuration, name string, was *plan.Alias, version string) error {
 	if was == nil {
-		_, err := c.api.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version})
-		return c.classifyWrite(ctx, "CreateAlias", named(conf), err)
+		out, err := c.api.CreateAlias(ctx, &lambda.CreateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version})
+		if err != nil {
+			return c.classifyAlias(ctx, "CreateAlias", named(conf), err)
+		}
+		return c.pointed("CreateAlias", named(conf), out.FunctionVersion, version)
 	}
 	input := &lambda.UpdateAliasInput{FunctionName: &conf.Name, Name: &name, FunctionVersion: &version, RevisionId: revision(was.RevisionID)}
 	if own, held := was.OwnDescription(); held {
 		input.Description = &own
 	}
-	_, err := c.api.UpdateAlias(ctx, input)
-	return c.classifyWrite(ctx, "UpdateAlias", named(conf), err)
+	return c.updateAlias(ctx, conf, input)
+}
+
+func (c *Client) updateAlias(ctx context.Context, conf plan.Configuration, input *lambda.UpdateAliasInput) error {
+	out, err := c.api.UpdateAlias(ctx, input)
+	if err != nil {
+		return c.classifyAlias(ctx, "UpdateAlias", named(conf), err)
+	}
+	return c.pointed("UpdateAlias", named(conf), out.FunctionVersion, *input.FunctionVersion)
 }
 
 // revision leaves the fence out where the endpoint gave none.

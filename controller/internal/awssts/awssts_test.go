@@ -2,6 +2,7 @@ package awssts_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -97,6 +98,22 @@ func TestDenied(t *testing.T) {
 	_, err := client.Observe(t.Context(), "hello", "")
 	if want := "sts:AssumeRole on " + role + " in us-east-2 as arn:aws:iam::000000000000:user/me: access denied"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// An answer that names nobody is none.
+func TestIdentityOfNobody(t *testing.T) {
+	for _, arn := range []string{"", "arn", "SEALIFTCANARY", "arn:aws:iam::000000000000:user/\u009b2J"} {
+		asked := 0
+		identity := awssts.NewIdentity(awstest.Config(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			asked++
+			_, _ = io.WriteString(w, `<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>`+arn+`</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>`)
+		}), "us-east-2"), func() time.Time { return time.Unix(1767323045, 0) })
+		for range 2 {
+			if got := identity.ARN(t.Context()); got != "" || identity.Known() != "" || asked != 1 {
+				t.Errorf("%q is taken for %q after %d calls", arn, got, asked)
+			}
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"sealift.dev/sealift/controller/internal/awserr"
 )
 
 const (
@@ -54,6 +56,8 @@ func (i *Identity) ARN(ctx context.Context) string {
 		i.before = i.now().Add(lookAgain)
 		return ""
 	}
-	i.known = aws.ToString(out.Arn)
+	if i.known = awserr.ARN(aws.ToString(out.Arn), ""); i.known == "" { // no answer of STS
+		i.before = i.now().Add(lookAgain)
+	}
 	return i.known
 }

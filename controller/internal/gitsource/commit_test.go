@@ -217,6 +217,7 @@ func TestHostileTreesAreRefused(t *testing.T) {
 		{name: "parent", tree: rawTree("100644", "..", blob), err: `path ".." leaves the tree or has an empty part; the commit is damaged`},
 		{name: "self", tree: rawTree("100644", ".", blob), err: `path "." leaves the tree or has an empty part; the commit is damaged`},
 		{name: "slash", tree: rawTree("100644", "a//b", blob), err: `path "a//b" leaves the tree or has an empty part; the commit is damaged`, inPlace: `name "a//b" in a tree is empty or holds a slash; the commit is damaged`},
+		{name: "folder that is no tree", tree: rawTree("100644", "a/b", blob), err: `path "a/b" is in no folder; the commit is damaged`, inPlace: `name "a/b" in a tree is empty or holds a slash; the commit is damaged`},
 		{name: "absolute", tree: rawTree("100644", "/etc/passwd", blob), err: `path "/etc/passwd" leaves the tree or has an empty part; the commit is damaged`, inPlace: `name "/etc/passwd" in a tree is empty or holds a slash; the commit is damaged`},
 		{name: "twice", tree: rawTree("100644", "a", blob) + rawTree("100644", "a", blob), err: `path "a" is there twice; the commit is damaged`},
 		{name: "file and folder", tree: rawTree("100644", "a", blob) + rawTree("40000", "a", w.hash("tree", rawTree("100644", "b", blob))), err: `path "a" is there twice; the commit is damaged`},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,6 +163,10 @@ func (l *lister) add(e entry) error {
 	}
 	if _, twice := l.seen[e.path]; twice {
 		return fmt.Errorf("path %q is there twice; the commit is damaged", e.path)
+	}
+	// A folder comes ahead of what is in it. Where it does not, a name holds a slash, which git itself never writes.
+	if _, known := l.folders[path.Dir(e.path)]; !known {
+		return fmt.Errorf("path %q is in no folder; the commit is damaged", e.path)
 	}
 	l.seen[e.path] = struct{}{}
 	if e.mode == "040000" && e.kind == "tree" {

@@ -1,9 +1,6 @@
 package localaws_test
 
 import (
-	"archive/zip"
-	"bytes"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -153,19 +150,4 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
-}
-
-// zipOf returns a package that holds content.
-func zipOf(t *testing.T, content string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	file, err := w.Create("bootstrap")
-	if err == nil {
-		_, err = io.WriteString(file, content)
-	}
-	if err = errors.Join(err, w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }

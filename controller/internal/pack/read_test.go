@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
@@ -115,6 +116,8 @@ func TestReadEntry(t *testing.T) {
 	}
 }
 
+// FuzzReadEntry checks that no zip makes it read past its limit, and that what it reads of
+// one is what another reader of zips finds under that name, once.
 func FuzzReadEntry(f *testing.F) {
 	good := build(f, sample(), nil, bundle).Zip
 	f.Add(good, "sealed-config.jwe")
@@ -130,6 +133,28 @@ func FuzzReadEntry(f *testing.F) {
 		content, err := pack.ReadEntry(data, name, limit)
 		if len(content) > limit || err != nil && content != nil {
 			t.Errorf("%d bytes, %v", len(content), err)
+		}
+		if err != nil {
+			return
+		}
+		archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+		if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+			t.Fatalf("read, and no zip: %v", err)
+		}
+		named := 0
+		for _, file := range archive.File {
+			if file.Name != name {
+				continue
+			}
+			named++
+			if r, err := file.Open(); err != nil {
+				t.Errorf("read, and another reader can't: %v", err)
+			} else if other, err := io.ReadAll(r); err != nil || !bytes.Equal(other, content) {
+				t.Errorf("read %q, and another reader %q, %v", content, other, err)
+			}
+		}
+		if named != 1 {
+			t.Errorf("%q is there %d times", name, named)
 		}
 	})
 }

@@ -98,6 +98,17 @@ func Open(options Options) (*Service, error) {
 	return s, s.load()
 }
 
+// Operation returns the name of the operation that r asks for, "" if there is none, and
+// whether it changes something.
+func (s *Service) Operation(r *http.Request) (name string, mutating bool) {
+	name = strings.TrimPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
+	op, known := s.operations[name]
+	if !known {
+		return "", false
+	}
+	return name, op.mutating
+}
+
 // Serve answers one signed request.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, caller wire.Caller) wire.Outcome {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)

@@ -121,17 +121,17 @@ func (s *Service) Download(w http.ResponseWriter, r *http.Request) {
 	signature := s.signature(r.URL.Path, expires)
 	until, err := strconv.ParseInt(expires, 10, 64)
 	if err != nil || !hmac.Equal([]byte(signature), []byte(r.URL.Query().Get("X-Amz-Signature"))) {
-		refuseDownload(w, http.StatusForbidden, "SignatureDoesNotMatch", "The URL was not given out by this server")
+		RefuseDownload(w, http.StatusForbidden, "SignatureDoesNotMatch", "The URL was not given out by this server")
 		return
 	}
 	if s.now().Unix() >= until {
-		refuseDownload(w, http.StatusForbidden, "AccessDenied", "Request has expired")
+		RefuseDownload(w, http.StatusForbidden, "AccessDenied", "Request has expired")
 		return
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, DownloadPath), "/")
 	sum, err := hex.DecodeString(parts[len(parts)-1])
 	if err != nil || len(parts) != 3 {
-		refuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+		RefuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		return
 	}
 	file := packageFile(parts[0], parts[1], base64.StdEncoding.EncodeToString(sum))
@@ -140,7 +140,7 @@ func (s *Service) Download(w http.ResponseWriter, r *http.Request) {
 	}
 	content, err := s.folder.Get(file)
 	if err != nil {
-		refuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
+		RefuseDownload(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")
 		return
 	}
 	w.Header().Set("Content-Type", "application/zip")
@@ -148,8 +148,8 @@ func (s *Service) Download(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(content) // the caller is gone if this fails
 }
 
-// refuseDownload answers as S3 does.
-func refuseDownload(w http.ResponseWriter, status int, code, message string) {
+// RefuseDownload answers a download with an error as S3 does.
+func RefuseDownload(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)

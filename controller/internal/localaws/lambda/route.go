@@ -179,6 +179,13 @@ func (s *Service) route(r *http.Request) (op operation, function, alias string, 
 	return op, names[0], names[1], ok
 }
 
+// Operation returns the name of the operation that r asks for, "" if there is none, and
+// whether it changes something.
+func (s *Service) Operation(r *http.Request) (name string, mutating bool) {
+	op, _, _, _ := s.route(r)
+	return op.name, op.mutating
+}
+
 // Serve answers one signed request.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, caller wire.Caller) wire.Outcome {
 	op, function, alias, ok := s.route(r)
