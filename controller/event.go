@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"strconv"
 	"time"
 
 	"sealift.dev/sealift/controller/internal/plan"
@@ -11,6 +12,8 @@ const (
 	EventApplied   = "Applied"   // the function was changed
 	EventInSync    = "InSync"    // it is what the config says, and was not before
 	EventDrifted   = "Drifted"   // it is not, and is left as it is
+	EventHeld      = "Held"      // a rollback holds it at an earlier version
+	EventScrubbed  = "Scrubbed"  // its manifest is gone, and so is what sealift put there
 	EventFailed    = "Failed"    // a pass failed; what was live still is
 	EventSuspended = "Suspended" // the config wants nothing done
 	EventInvalid   = "Invalid"   // the manifest can't be used; what was applied stays
@@ -32,7 +35,8 @@ type Event struct {
 	Changes  []EventChange `json:"changes,omitempty"` // that were made or, of drift, left
 }
 
-// EventChange is one change, as diff has it but for its detail, which has plain values.
+// EventChange is one change, as diff has it but for its detail, which has plain values; or the
+// removal of a version or layerVersion (Kind) that is no longer kept.
 type EventChange struct {
 	Action plan.Action `json:"action"`
 	Kind   plan.Kind   `json:"kind"`
@@ -58,10 +62,24 @@ func NewEvent(t Target, result Result, err error, now time.Time) Event {
 		e.Type, e.Message, e.Changes = EventDrifted, "drift, left as it is", eventChanges(result.Plan)
 	case ready.Reason == plan.ReasonSuspended:
 		e.Type, e.Message = EventSuspended, "suspended; the function keeps what it has"
+	case result.Plan.Held != nil && result.Plan.InSync():
+		e.Type, e.Message = EventHeld, ready.Message
 	case !result.Plan.InSync():
-		e.Type, e.Message, e.Changes = EventApplied, result.Plan.Reason(), eventChanges(result.Plan)
+		e.Type, e.Message, e.Changes = EventApplied, result.Plan.Reason(), append(eventChanges(result.Plan), deletedChanges(result.Cleaned)...)
 	}
 	return e
+}
+
+// deletedChanges are the versions that are gone behind a release.
+func deletedChanges(c Cleaned) []EventChange {
+	var changes []EventChange
+	for _, version := range c.Versions {
+		changes = append(changes, EventChange{Action: plan.Remove, Kind: "version", Name: version})
+	}
+	for _, version := range c.Layers {
+		changes = append(changes, EventChange{Action: plan.Remove, Kind: "layerVersion", Name: strconv.FormatInt(version, 10)})
+	}
+	return changes
 }
 
 func eventChanges(p plan.Plan) []EventChange {

@@ -105,7 +105,7 @@ func (f *fixture) reconciler(functions *awslambda.Client) *controller.Reconciler
 // reconcilerWith returns one that asks keys, and has a memory of its own.
 func (f *fixture) reconcilerWith(functions *awslambda.Client, keys *awskms.Client, memory *uploads) *controller.Reconciler {
 	return controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Keys: keys, Uploads: memory,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: keys, Uploads: memory,
 		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 }
@@ -201,6 +201,7 @@ type manifest struct {
 	path                   string // of the bundle, or ""; one of the format openssl-aes-256-ctr ends in .json.enc
 	noAlias                bool
 	allow                  string // a pattern of spec.package.allow, or ""
+	keep                   int    // versions that are kept, or 0 for all
 	more                   string // lines below spec, as "  suspend: true\n"
 }
 
@@ -210,6 +211,9 @@ func (m manifest) file() *fstest.MapFile {
 	alias := ", alias: live"
 	if m.noAlias {
 		alias = ""
+	}
+	if m.keep > 0 {
+		alias += fmt.Sprintf(", keepVersions: %d", m.keep)
 	}
 	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2%s}\n", m.function, alias)
 	if !m.patch {

@@ -260,7 +260,10 @@ func TestOperatorScrubs(t *testing.T) {
 		t := f.t
 		op := newOperation(f)
 		b := &branch{fixture: f}
-		op.operator = controller.NewOperator(op.options(b))
+		options := op.options(b)
+		var told []string
+		options.Events = func(e controller.Event) { told = append(told, e.Type+" "+e.Config+" "+e.Function) }
+		op.operator = controller.NewOperator(options)
 		defer func() { op.halt() }()
 		list := op.configs(3)
 		for i := range list[:2] {
@@ -283,9 +286,12 @@ func TestOperatorScrubs(t *testing.T) {
 		}
 		down.Store(false)
 		after(10 * time.Minute)
-		want := controller.LeftStatus{Config: "payments/f00", Function: "us-east-2/f00", Scrubbed: true}
+		want := controller.LeftStatus{Config: "payments/f00", Function: "us-east-2/f00", File: "manifests/f00.yaml", Scrubbed: true}
 		if left := op.operator.Status().Left; len(left) != 1 || left[0] != want {
 			t.Errorf("left: %+v", left)
+		}
+		if told[len(told)-1] != "Scrubbed payments/f00 f00" {
+			t.Errorf("events: %v", told)
 		}
 		if _, zipped, env := op.live("f00"); len(env) != 1 || strings.Contains(strings.Join(op.entries(zipped), " "), bundleFile) {
 			t.Errorf("live: %v, %v", env, op.entries(zipped))
@@ -301,7 +307,7 @@ func TestOperatorScrubs(t *testing.T) {
 			t.Errorf("applied again: %s", got)
 		}
 		left := op.operator.Status().Left
-		if len(left) != 2 || !left[0].Scrubbed || left[1] != (controller.LeftStatus{Config: "payments/f02", Function: "us-east-2/f02", Message: "deletionPolicy: Retain"}) {
+		if len(left) != 2 || !left[0].Scrubbed || left[1] != (controller.LeftStatus{Config: "payments/f02", Function: "us-east-2/f02", File: "manifests/f02.yaml", Message: "deletionPolicy: Retain"}) {
 			t.Errorf("left: %+v", left)
 		}
 		if _, _, env := op.live("f02"); env[plan.MarkerVariable] == "" {

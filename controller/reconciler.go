@@ -91,6 +91,17 @@ type Uploads interface {
 	Remember(function string, m plan.Marker) error
 }
 
+// Cleaner deletes what was published of a function and is no longer kept.
+type Cleaner interface {
+	// Held returns what versions of c's function are needed for though no alias names them,
+	// by version. It answers for all of versions, or returns an error.
+	Held(ctx context.Context, c plan.Configuration, versions []string) (map[string]string, error)
+	// DeleteVersion deletes a version, and never more than that. One that is gone is no error.
+	DeleteVersion(ctx context.Context, c plan.Configuration, version string) error
+	// DeleteLayerVersion deletes a version of a layer. One that is gone is no error.
+	DeleteLayerVersion(ctx context.Context, name string, version int64) error
+}
+
 // Options configure a Reconciler. Every field is required.
 type Options struct {
 	Observer   Observer
@@ -100,6 +111,8 @@ type Options struct {
 	Canary     Canary
 	Layers     Layers
 	Signing    Signing
+	Published  Publications
+	Cleaner    Cleaner
 	Keys       Keys
 	Uploads    Uploads
 	Rand       io.Reader
@@ -121,6 +134,7 @@ type Result struct {
 	Held    bool      // the plan is drift that is reported only: nothing was done
 	Version string    // that the alias was moved to, or ""
 	Patched *Patched  // nil if no deployed package was patched
+	Cleaned Cleaned   // what was deleted behind that
 
 	after plan.Observed // the function when it was done
 }
@@ -328,6 +342,7 @@ func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealing
 	live := current
 	live.Version = version
 	result.Version, result.after.Alias, result.after.Live = version, &plan.Alias{Name: name, Version: version}, &live
+	result.Cleaned = r.clean(ctx, t, p.Want, live)
 	return result, nil
 }
 

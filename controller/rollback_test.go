@@ -90,6 +90,9 @@ func TestRollbackHolds(t *testing.T) {
 					f.t.Errorf("live has %q", got)
 				}
 				result, made := f.apply(target)
+				if e := controller.NewEvent(target, result, nil, time.Now()); e.Type != controller.EventHeld || e.Reason != plan.ReasonHeld {
+					f.t.Errorf("event while it is held: %+v", e)
+				}
 				if len(made) != 0 || result.Plan.Held == nil || result.Plan.Held.Reason != "slow" {
 					f.t.Errorf("an apply while it is held: %v, %v", made, result.Plan.Held)
 				}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/client-go/util/workqueue"
 
@@ -21,6 +22,7 @@ const sweepKey = ""
 type LeftStatus struct {
 	Config   string `json:"config"`   // namespace/name
 	Function string `json:"function"` // region/name
+	File     string `json:"file"`     // that had its manifest
 	// Scrubbed is set if nothing of the config is left there.
 	Scrubbed bool `json:"scrubbed"`
 	// Message is why the function keeps what it has, or what went wrong.
@@ -123,7 +125,7 @@ func (o *Operator) sweep(ctx context.Context) error {
 			continue // it was done with before
 		}
 		var kept Kept
-		one := LeftStatus{Config: l.Target.Key(), Function: l.Function(), Scrubbed: err == nil}
+		one := LeftStatus{Config: l.Target.Key(), Function: l.Function(), File: l.Target.File, Scrubbed: err == nil}
 		if err != nil {
 			one.Message = err.Error()
 		}
@@ -188,6 +190,11 @@ func (o *Operator) noteLeft(ctx context.Context, head Commit, set Set, now map[s
 		switch {
 		case one.Scrubbed:
 			said.add(slog.LevelInfo, "manifest gone; nothing of sealift is left on the function", attrs...)
+			region, function, _ := strings.Cut(one.Function, "/")
+			said.events = append(said.events, Event{
+				Time: o.o.Now().UTC(), Type: EventScrubbed, Config: one.Config, File: one.File, Region: region, Function: function, Revision: head.Revision(),
+				Reason: EventScrubbed, Message: "its manifest is gone, and nothing of sealift is left on the function",
+			})
 		default:
 			said.add(slog.LevelWarn, "manifest gone; the function keeps what it has", append(attrs, "reason", one.Message)...)
 		}

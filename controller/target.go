@@ -191,10 +191,5 @@ func (t Target) description(revision string) string { return t.descriptionOf("",
 
 // descriptionOf is description with what was done, where that is not the usual.
 func (t Target) descriptionOf(done, revision string) string {
-	if done != "" {
-		done = " " + done
-	}
-	end := []rune(fmt.Sprintf("%s @ %.7s", done, revision))
-	start := []rune("sealift: " + t.File)
-	return string(start[:min(len(start), maxDescription-len(end))]) + string(end)
+	return plan.VersionDescription(t.File, done, revision, maxDescription)
 }

@@ -29,6 +29,7 @@ spec:
   function:
     name: arn:aws:lambda:us-east-2:111122223333:function:hello
     alias: live
+    keepVersions: 20
   package:
     path: ./../functions/hello/
     exclude: ["hello.json", "*.test.js"]
@@ -60,7 +61,7 @@ spec:
 			Annotations: map[string]string{"example.com/Owner": "the payments team"},
 		},
 		Spec: v1alpha1.SealedConfigSpec{
-			Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2", Alias: "live"},
+			Function: v1alpha1.FunctionSpec{Name: "hello", Account: "111122223333", Region: "us-east-2", Alias: "live", KeepVersions: new(int32(20))},
 			Package:  &v1alpha1.PackageSpec{Path: "../functions/hello", Exclude: []string{"hello.json", "*.test.js"}},
 			Bundle: v1alpha1.BundleSpec{
 				KMSKey: "alias/sealift-bundle", Delivery: v1alpha1.DeliveryLayer, Path: "config/sealed.jwe", Format: v1alpha1.FormatJWE, MaxAge: &metav1.Duration{Duration: 720 * time.Hour},

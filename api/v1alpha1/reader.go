@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -99,6 +100,8 @@ func (r *reader) value(n *yaml.Node, want reflect.Type, at fieldPath) (any, bool
 		return r.text(n, at)
 	case reflect.TypeFor[bool]():
 		return r.boolean(n, at)
+	case reflect.TypeFor[*int32]():
+		return r.number(n, at)
 	}
 	if want.Kind() == reflect.Pointer {
 		// What is absent means something of its own, which nobody should get by an
@@ -221,6 +224,18 @@ func (r *reader) boolean(n *yaml.Node, at fieldPath) (any, bool) {
 		return n.Value == "true", true
 	}
 	r.fault(n, at, "want true or false, without quotes")
+	return nil, false
+}
+
+// number reads a whole number as everybody writes it: no other base, plus or leading zero,
+// which readers of YAML take for different things.
+func (r *reader) number(n *yaml.Node, at fieldPath) (any, bool) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!int" {
+		if value, err := strconv.ParseInt(n.Value, 10, 32); err == nil && strconv.FormatInt(value, 10) == n.Value {
+			return value, true
+		}
+	}
+	r.fault(n, at, "want a whole number, without quotes")
 	return nil, false
 }
 

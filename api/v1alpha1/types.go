@@ -191,6 +191,17 @@ type FunctionSpec struct {
 	// an alias, and the right to invoke the function.
 	// +optional
 	Canary bool `json:"canary,omitempty"`
+
+	// keepVersions is how many of the versions that sealift published of this config are kept,
+	// counted back from the one that the alias names. Older ones are deleted when the alias was
+	// moved, the oldest first and ten at most, and with the delivery layer what no version uses
+	// any more of the versions of sealift's own layer. A version that an alias names, or that
+	// has provisioned concurrency, an event source mapping or a policy, stays. It needs an
+	// alias. Absent: nothing is deleted.
+	// +optional
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=1000
+	KeepVersions *int32 `json:"keepVersions,omitempty"`
 }
 
 // PackageSpec says where the function's code is.

@@ -23,6 +23,9 @@ const (
 	maxEnvironment = 4096
 	minMaxAge      = time.Hour
 	minInterval    = 10 * time.Second
+	// minVersions leaves something to go back to.
+	minVersions = 5
+	maxVersions = 1000
 )
 
 var (
@@ -58,6 +61,7 @@ func Validate(c *SealedConfig) field.ErrorList {
 		validateFunction(c.Spec.Function, spec.Child("function")),
 		validateRole(c.Spec.Function, spec.Child("function")),
 		validateCanary(c.Spec, spec.Child("function", "canary")),
+		validateKeepVersions(c.Spec.Function, spec.Child("function", "keepVersions")),
 		validatePackage(c.Spec.Package, spec.Child("package")),
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),
 		validateEnvironment(c.Spec, spec.Child("environment")),
@@ -142,6 +146,19 @@ func validateCanary(s SealedConfigSpec, at *field.Path) field.ErrorList {
 		return field.ErrorList{invalid(at, "needs a handler that a reader wraps, and this bundle is not opened by a reader; remove it")}
 	}
 	return nil
+}
+
+func validateKeepVersions(f FunctionSpec, at *field.Path) (errs field.ErrorList) {
+	if f.KeepVersions == nil {
+		return nil
+	}
+	if n := *f.KeepVersions; n < minVersions || n > maxVersions {
+		errs = append(errs, invalid(at, fmt.Sprintf("want a number from %d to %d; remove it to keep all", minVersions, maxVersions)))
+	}
+	if f.Alias == "" {
+		errs = append(errs, invalid(at, "needs spec.function.alias: without it no versions are published"))
+	}
+	return errs
 }
 
 func functionFault(f FunctionSpec) string {

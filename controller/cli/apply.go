@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -169,7 +170,19 @@ func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target
 			failures = append(failures, err)
 			continue
 		}
-		done = append(done, outcome{plan: result.Plan, applied: !result.Plan.InSync(), version: result.Version, patched: result.Patched})
+		a.noteKept(t, result)
+		done = append(done, outcomeOf(result))
 	}
 	return done, errors.Join(failures...)
+}
+
+func outcomeOf(r controller.Result) outcome {
+	return outcome{plan: r.Plan, applied: !r.Plan.InSync(), version: r.Version, patched: r.Patched, cleaned: r.Cleaned}
+}
+
+// noteKept says why versions are still there that the config does not keep.
+func (a *app) noteKept(t controller.Target, r controller.Result) {
+	if err := r.Cleaned.Err; err != nil {
+		fmt.Fprintf(a.Err, "note: %s: versions not cleaned up: %s\n", t.Key(), strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
 }

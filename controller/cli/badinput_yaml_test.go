@@ -115,6 +115,12 @@ func (m *badMaker) names() {
 	for _, value := range []string{"correct", "CORRECT", "Ignore"} {
 		m.add("manifest", "unknown word", "driftPolicy|no value", strings.Replace(badManifest, "driftPolicy: Correct", "driftPolicy: "+value, 1))
 	}
+	for _, value := range []string{"scrub", "Delete", "Retain,Scrub"} {
+		m.add("manifest", "unknown word", "deletionPolicy|no value", badManifest+"  deletionPolicy: "+value+"\n")
+	}
+	for _, value := range []string{"0", "4", "1001", "-5", "5.0", "0x10", "1_000", "99999999999999999999"} {
+		m.add("manifest", "number out of range", "keepVersions", strings.Replace(badManifest, "    alias: live\n", "    alias: live\n    keepVersions: "+value+"\n", 1))
+	}
 	for _, name := range []string{"AWS_REGION", "SEALIFT_MARKER", "1A", "\"A B\"", "\"A=B\"", "A-B", "\"\"", "_HANDLER", "LD_PRELOAD\u200b"} {
 		m.add("manifest", "variable that none may set", "environment", strings.Replace(badManifest, "LOG_LEVEL", name, 1))
 	}

@@ -69,6 +69,7 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	shown := v.tree.show(file.Path)
 	c := iam.Config{Namespace: file.Config.Namespace, Name: file.Config.Name, Function: spec.Function.Name, Alias: spec.Function.Alias, Canary: spec.Function.Canary}
 	c.Wrapper, c.Role, c.ExternalID = spec.Bundle.Wrapper, spec.Function.RoleARN, spec.Function.ExternalID
+	c.KeepsVersions = spec.Function.KeepVersions != nil
 	c.Scrub = spec.DeletionPolicy == v1alpha1.DeletionScrub
 	c.LeavesCode = spec.Package == nil && spec.Bundle.Delivery != v1alpha1.DeliveryPackage
 	if spec.Bundle.Delivery == v1alpha1.DeliveryLayer {

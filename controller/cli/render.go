@@ -19,6 +19,7 @@ type outcome struct {
 	applied bool
 	version string // that the alias was moved to; "" if it was not
 	patched *controller.Patched
+	cleaned controller.Cleaned
 }
 
 // renderer returns the function that renders outcomes in a format.
@@ -70,6 +71,23 @@ func (o outcome) done() string {
 	if o.plan.Scrub {
 		return scrubbed(o)
 	}
+	return o.changed() + o.deleted()
+}
+
+// deleted says which versions are gone, if any are.
+func (o outcome) deleted() string {
+	text := ""
+	if len(o.cleaned.Versions) > 0 {
+		text += "; versions deleted: " + strings.Join(o.cleaned.Versions, ", ")
+	}
+	if len(o.cleaned.Layers) > 0 {
+		text += "; layer versions deleted: " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(o.cleaned.Layers)), ", "), "[]")
+	}
+	return text
+}
+
+// changed says what is live, and what became of a package that was patched.
+func (o outcome) changed() string {
 	if o.patched == nil {
 		return o.live()
 	}
@@ -140,6 +158,9 @@ type outcomeJSON struct {
 	Applied   bool         `json:"applied"`
 	Changes   []plan.Item  `json:"changes"` // to be made, or that were made
 	Patched   *patchedJSON `json:"patched,omitempty"`
+
+	VersionsDeleted      []string `json:"versionsDeleted,omitempty"` // that spec.function.keepVersions does not keep
+	LayerVersionsDeleted []int64  `json:"layerVersionsDeleted,omitempty"`
 }
 
 // patchedJSON counts the entries of a package that was patched.
@@ -164,7 +185,7 @@ func renderJSON(list []outcome) []byte {
 			Config: key(o.plan), File: o.plan.Want.File, Revision: o.plan.Want.Revision, Region: o.plan.Want.Region,
 			Function: c.Spec.Function.Name, Alias: c.Spec.Function.Alias, Version: o.version, InSync: o.applied || o.plan.InSync(),
 			Suspended: c.Spec.Suspend, Removed: o.plan.Scrub, Applied: o.applied, Changes: append([]plan.Item{}, o.plan.Items...),
-			Patched: newPatchedJSON(o.patched),
+			Patched: newPatchedJSON(o.patched), VersionsDeleted: o.cleaned.Versions, LayerVersionsDeleted: o.cleaned.Layers,
 		}
 		if o.plan.Held != nil {
 			j.Held = o.plan.Held.Version

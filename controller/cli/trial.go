@@ -226,7 +226,7 @@ func (t *trial) deliver(ctx context.Context, function *lambda.CreateFunctionInpu
 	target.Config, target.Revision = &config, strings.Repeat("0", 40)
 	functions := t.probe.functions
 	r := controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions,
 		Keys: splitKeys{t.keysIn(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
 	})
 	_, err = r.Apply(ctx, target, t.trusted)

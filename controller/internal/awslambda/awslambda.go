@@ -114,7 +114,7 @@ func (c *Client) Configuration(ctx context.Context, function, qualifier string) 
 
 func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 	conf := plan.Configuration{
-		ARN: aws.ToString(f.FunctionArn), Name: aws.ToString(f.FunctionName), Version: aws.ToString(f.Version),
+		ARN: aws.ToString(f.FunctionArn), Name: aws.ToString(f.FunctionName), Version: aws.ToString(f.Version), Description: aws.ToString(f.Description),
 		RevisionID: aws.ToString(f.RevisionId), CodeSHA256: aws.ToString(f.CodeSha256),
 		CodeSize: f.CodeSize, MasterARN: aws.ToString(f.MasterArn), PackageType: string(f.PackageType),
 		Runtime: string(f.Runtime), Handler: aws.ToString(f.Handler), KMSKeyARN: aws.ToString(f.KMSKeyArn),

@@ -1,7 +1,7 @@
 // Package iam writes the least IAM policies with which sealift works: for who seals
 // values, for the operator, and for a function. It asks nobody, and names every action
-// and every resource in full, but for the versions and aliases of a function, and for the
-// list of functions, which takes no resource.
+// and every resource in full, but for the versions and aliases of a function, and for
+// lists that take no resource.
 package iam
 
 import (
@@ -29,6 +29,7 @@ type Config struct {
 	Role            string // ARN of the role that is assumed for the function, or ""
 	ExternalID      string // that its trust policy asks for, or ""
 	Scrub           bool   // what it put on the function is looked for when it is gone
+	KeepsVersions   bool   // versions beyond a number are deleted
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.
 	SealingKeys []SealingKey
@@ -131,6 +132,24 @@ func (p *Policy) delivering(bundles map[string][]Config, configs []Config) {
 		p.drawing(key, bundles[key])
 	}
 	p.functions(configs)
+	p.looking(configs)
+}
+
+// looking allows what takes no resource to configs that delete versions, in their regions.
+func (p *Policy) looking(configs []Config) {
+	actions := make(map[string][]string) // regions by action
+	for _, c := range configs {
+		if !c.deletes() {
+			continue
+		}
+		actions["lambda:ListEventSourceMappings"] = append(actions["lambda:ListEventSourceMappings"], c.Region)
+		if c.Layer != "" {
+			actions["lambda:ListLayerVersions"] = append(actions["lambda:ListLayerVersions"], c.Region)
+		}
+	}
+	for _, action := range slices.Sorted(maps.Keys(actions)) {
+		p.add(Statement{Sid: "FindUnused", Actions: []string{action}, Resources: []string{"*"}, Equals: []Condition{{"aws:RequestedRegion", unique(actions[action])}}})
+	}
 }
 
 // listing allows functions to be listed in the regions of configs that leave nothing.

@@ -162,6 +162,54 @@ func TestOperatorThatScrubs(t *testing.T) {
 	}
 }
 
+// Versions are deleted only where a config keeps no more than a number, and never a function.
+func TestOperatorThatDeletesVersions(t *testing.T) {
+	all, some, none := config("payments", "all", offline()), config("payments", "some", offline()), config("payments", "none", offline())
+	for _, c := range []*iam.Config{&all, &some, &none} {
+		c.Layer = "sealift-" + c.Function
+	}
+	none.Alias, none.KeepsVersions = "", true
+	deletes := regexp.MustCompile("Delete|ListAliases|ListLayer|GetPolicy|Provisioned|EventSource")
+	if text := string(iam.Operator([]iam.Config{all, none}).JSON()); deletes.MatchString(text) {
+		t.Errorf("without keepVersions, or an alias:\n%s", text)
+	}
+	some.KeepsVersions = true
+	some.Role = "arn:aws:iam::111122223333:role/deploy"
+	ofRole := iam.Roles([]iam.Config{some})[0]
+	some.Role = ""
+	for name, p := range map[string]iam.Policy{"operator": iam.Operator([]iam.Config{all, some}), "role": ofRole} {
+		got := make(map[string][]string) // by resource
+		for _, s := range p.Statements {
+			for _, action := range s.Actions {
+				for _, resource := range s.Resources {
+					if deletes.MatchString(action) {
+						got[resource] = append(got[resource], strings.TrimPrefix(action, "lambda:"))
+					}
+				}
+			}
+			if s.Sid == "FindUnused" && (len(s.Equals) != 1 || s.Equals[0].Key != "aws:RequestedRegion" || s.Equals[0].Values[0] != "us-east-2") {
+				t.Errorf("%s: in every region: %+v", name, s)
+			}
+		}
+		want := map[string][]string{
+			"arn:aws:lambda:us-east-2:111122223333:function:some":        {"ListAliases", "ListProvisionedConcurrencyConfigs"},
+			"arn:aws:lambda:us-east-2:111122223333:function:some:*":      {"DeleteFunction", "GetPolicy"},
+			"arn:aws:lambda:us-east-2:111122223333:layer:sealift-some:*": {"DeleteLayerVersion"},
+			"*": {"ListEventSourceMappings", "ListLayerVersions"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if text := string(iam.Operator([]iam.Config{some}).JSON()); !strings.Contains(text, "lambda:ListVersionsByFunction") {
+		t.Errorf("versions can't be listed:\n%s", text)
+	}
+	some.Layer = ""
+	if text := string(iam.Operator([]iam.Config{some}).JSON()); strings.Contains(text, "Layer") {
+		t.Errorf("layers without the delivery layer:\n%s", text)
+	}
+}
+
 func TestStatements(t *testing.T) {
 	equals := func(ns string, names ...string) []iam.Condition {
 		return []iam.Condition{

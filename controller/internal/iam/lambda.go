@@ -56,8 +56,27 @@ func (c Config) rights() []right {
 	if c.Canary {
 		rights = append(rights, right{"lambda:InvokeFunction", versions})
 	}
+	if c.deletes() {
+		rights = append(rights, c.deletion()...)
+	}
 	for _, action := range []string{"lambda:GetAlias", "lambda:CreateAlias", "lambda:UpdateAlias"} {
 		rights = append(rights, right{action, function}, right{action, versions})
+	}
+	return rights
+}
+
+// deletes reports whether versions of c's function are deleted.
+func (c Config) deletes() bool { return c.KeepsVersions && c.Alias != "" }
+
+// deletion returns what versions are deleted with. On the function without a version nothing
+// may be deleted: that would be the function.
+func (c Config) deletion() []right {
+	rights := []right{
+		{"lambda:ListVersionsByFunction", function}, {"lambda:ListAliases", function}, {"lambda:ListProvisionedConcurrencyConfigs", function},
+		{"lambda:GetPolicy", versions}, {"lambda:DeleteFunction", versions},
+	}
+	if c.Layer != "" {
+		rights = append(rights, right{"lambda:DeleteLayerVersion", layerVersions})
 	}
 	return rights
 }

@@ -95,10 +95,42 @@ func contractDelete(c *contract) {
 	_, err := c.lambda.GetFunction(c.Context(), &lambda.GetFunctionInput{FunctionName: &c.unique, Qualifier: &one})
 	c.answers("the version after it", err, "ResourceNotFoundException")
 	c.answers("a version with an alias", remove(two), "ResourceConflictException")
+	three := func() string { c.describe("three"); return c.publish() }()
+	must(c.lambda.UpdateAlias(c.Context(), &lambda.UpdateAliasInput{FunctionName: &c.unique, Name: aws.String("live"), FunctionVersion: &three,
+		RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{two: 0.25}}}))(c)
+	c.answers("a version with a share of an alias", remove(two), "ResourceConflictException")
 	c.answers("all", remove(""), "")
 	c.answers("all again", remove(""), "ResourceNotFoundException")
 	c.create()
 	c.answers("$LATEST", remove("$LATEST"), "InvalidParameterValueException")
+}
+
+// contractSetUp asks what is set up on versions of which nothing is.
+func contractSetUp(c *contract) {
+	arn := aws.ToString(c.create().FunctionArn)
+	one := c.publish()
+	qualified := arn + ":" + one
+	mappings, err := c.lambda.ListEventSourceMappings(c.Context(), &lambda.ListEventSourceMappingsInput{FunctionName: &qualified})
+	c.answers("event source mappings of a version", err, "")
+	if err == nil {
+		c.is("no event source mappings", said(len(mappings.EventSourceMappings), mappings.NextMarker == nil), "0 true")
+	}
+	_, err = c.lambda.ListEventSourceMappings(c.Context(), &lambda.ListEventSourceMappingsInput{FunctionName: aws.String("a b")})
+	c.answers("event source mappings, name out of form", err, "ValidationException")
+	concurrency, err := c.lambda.ListProvisionedConcurrencyConfigs(c.Context(), &lambda.ListProvisionedConcurrencyConfigsInput{FunctionName: &c.unique})
+	c.answers("provisioned concurrency", err, "")
+	if err == nil {
+		c.is("no provisioned concurrency", said(len(concurrency.ProvisionedConcurrencyConfigs), concurrency.NextMarker == nil), "0 true")
+	}
+	_, err = c.lambda.ListProvisionedConcurrencyConfigs(c.Context(), &lambda.ListProvisionedConcurrencyConfigsInput{FunctionName: aws.String(c.unique + "-none")})
+	c.answers("provisioned concurrency of no function", err, "ResourceNotFoundException")
+	policy := func(function, qualifier string) error {
+		_, err := c.lambda.GetPolicy(c.Context(), &lambda.GetPolicyInput{FunctionName: &function, Qualifier: &qualifier})
+		return err
+	}
+	c.answers("policy of a version", policy(c.unique, one), "ResourceNotFoundException")
+	c.answers("policy of no version", policy(c.unique, "99"), "ResourceNotFoundException")
+	c.answers("policy of no function", policy(c.unique+"-none", one), "ResourceNotFoundException")
 }
 
 func contractFunctionTags(c *contract) {

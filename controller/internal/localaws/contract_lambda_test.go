@@ -32,6 +32,7 @@ func lambdaContract() []contractCase {
 		{"lambda layers of a function", contractLayersOfFunction},
 		{"lambda code signing", contractCodeSigning},
 		{"lambda delete", contractDelete},
+		{"lambda set up on versions", contractSetUp},
 		{"lambda tags", contractFunctionTags},
 		{"lambda lists", contractFunctionLists},
 	}

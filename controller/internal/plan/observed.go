@@ -19,6 +19,7 @@ type Configuration struct {
 	ARN              string
 	Name             string // bare function name
 	Version          string // "$LATEST" or a number
+	Description      string
 	RevisionID       string // fences the next write; "" where the endpoint has none
 	CodeSHA256       string // base64 of the SHA-256 of the package
 	CodeSize         int64  // of the package, zipped, in bytes

@@ -82,6 +82,10 @@ func (s *Service) routes() map[string]operation {
 		"GET layers/*/versions/*":       read("GetLayerVersion", s.getLayerVersion),
 		"DELETE layers/*/versions/*":    write("DeleteLayerVersion", http.StatusNoContent, maxOtherRequest, s.deleteLayerVersion),
 
+		"GET functions/*/policy":                  read("GetPolicy", s.getPolicy),
+		"GET functions/*/provisioned-concurrency": read("ListProvisionedConcurrencyConfigs", s.listProvisionedConcurrency),
+		"GET event-source-mappings":               read("ListEventSourceMappings", s.listEventSourceMappings),
+
 		"GET functions/*/code-signing-config": read("GetFunctionCodeSigningConfig", s.getFunctionCodeSigningConfig),
 		"GET code-signing-configs/*":          read("GetCodeSigningConfig", s.getCodeSigningConfig),
 
@@ -149,6 +153,8 @@ func apiVersion(shape []string) string {
 		return "2020-04-22"
 	case len(shape) == 3 && shape[2] == "code-signing-config":
 		return "2020-06-30"
+	case len(shape) == 3 && shape[2] == "provisioned-concurrency":
+		return "2019-09-30"
 	default:
 		return "2015-03-31"
 	}
