@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -68,21 +70,32 @@ func searched(name, dir string, more func(*leaktest.Watch) error) (leaks []leakt
 	return leaks, counts, errors.Join(err, w.Add(os.Getenv(leaktest.Variable), len(leaks)))
 }
 
-// record is recordTo for a program that was started with a record.
+// record is recordTo for a program that was started with a record. What it says past its
+// streams is in it too: with the default logger, and as it crashes.
 func record(args []string, std cli.Streams) cli.Streams {
 	dir := os.Getenv(leaktest.Variable)
 	if _, err := os.Stat(dir); err != nil {
 		return std // it outlived its test, or is started by hand
 	}
-	return recordTo(dir, args, std)
+	p := recorder(dir, args, std)
+	log.SetOutput(p.Err)
+	if err := debug.SetCrashOutput(p.Crash, debug.CrashOptions{}); err != nil {
+		panic(err)
+	}
+	return cli.Streams{In: p.In, Out: p.Out, Err: p.Err}
 }
 
 func recordTo(dir string, args []string, std cli.Streams) cli.Streams {
+	p := recorder(dir, args, std)
+	return cli.Streams{In: p.In, Out: p.Out, Err: p.Err}
+}
+
+func recorder(dir string, args []string, std cli.Streams) leaktest.Process {
 	p, err := leaktest.Record(dir, leaktest.Process{Args: args, Environ: os.Environ(), In: std.In, Out: std.Out, Err: std.Err})
 	if err != nil {
 		panic(err)
 	}
-	return cli.Streams{In: p.In, Out: p.Out, Err: p.Err}
+	return p
 }
 
 // recordOf returns the folder of t's record, which is searched at t's end.

@@ -23,6 +23,7 @@ type Process struct {
 	Args, Environ []string
 	In            io.Reader
 	Out, Err      io.Writer
+	Crash         *os.File // set by Record: what is written to it is searched as standard error is
 }
 
 // Record returns p with streams that keep copies below dir, for Watch.Recorded. What is
@@ -62,6 +63,7 @@ func Record(dir string, p Process) (Process, error) {
 	if !device(p.Err) {
 		p.Err = io.MultiWriter(p.Err, errs)
 	}
+	p.Crash = errs
 	return p, nil
 }
 
