@@ -70,7 +70,7 @@ func (o *operatorSite) overHTTPS() *gitFront {
 func (o *operatorSite) pushed(secret string) {
 	o.t.Helper()
 	o.run(0, secret, "sealift seal -f manifests/hello.yaml TOKEN")
-	o.run(0, "", "git commit -qam "+secret)
+	o.run(0, "", "git commit -qam change")
 	o.run(0, "", "git push -q repo.git +main")
 }
 
