@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -56,9 +57,9 @@ func suite(ctx context.Context, o options, t *table, progress io.Writer) error {
 	t.add("tests, with those in tables", fmt.Sprintf("%d passed, %d failed, %d skipped", count["pass"], count["fail"], count["skip"]))
 	t.add("wall time of the suite", time.Since(began).Round(time.Second).String())
 	if err != nil {
-		return fmt.Errorf("tests: %w", err)
+		err = fmt.Errorf("tests: %w", err)
 	}
-	return statements(profile, t)
+	return errors.Join(err, statements(profile, t))
 }
 
 // tally reads what `go test -json` prints, adds the rows that tests logged, and counts
