@@ -123,7 +123,7 @@ func TestWrapperBuildWithoutGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), sealift, "wrapper", "build", "--arch", "arm64")
-	cmd.Dir, cmd.Env = t.TempDir(), []string{"PATH=" + t.TempDir(), "HOME=" + t.TempDir(), quickRace}
+	cmd.Dir, cmd.Env = t.TempDir(), []string{"PATH=" + t.TempDir(), "HOME=" + t.TempDir(), quickRace, "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}
 	out, err := cmd.CombinedOutput()
 	const want = "sealift: there is no go program, which builds the wrapper\n" +
 		"hint: install Go (https://go.dev/dl), or build the layer where it is: a layer is built once for all functions\n"

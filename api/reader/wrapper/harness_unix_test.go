@@ -50,7 +50,8 @@ func beRuntime() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(started{os.Args, os.Environ(), os.Getpid(), string(line)})
+	environ := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOCOVERDIR=") }) // of the test, see wrap
+	return json.NewEncoder(os.Stdout).Encode(started{os.Args, environ, os.Getpid(), string(line)})
 }
 
 const keyARN = "arn:aws:kms:us-east-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -142,12 +143,16 @@ type outcome struct {
 	stdout, stderr string
 }
 
-// wrap runs the wrapper with a command.
+// wrap runs the wrapper with a command. A program that counts its statements is told where
+// to put them: it would complain on standard error.
 func (s *stage) wrap(command ...string) outcome {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), s.program("exec"), command...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.root(), s.env, &stdout, &stderr
+	if dir, counts := os.LookupEnv("GOCOVERDIR"); counts {
+		cmd.Env = append(slices.Clone(s.env), "GOCOVERDIR="+dir)
+	}
 	err := cmd.Run()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		s.t.Fatal(err)
