@@ -22,6 +22,8 @@ type followed struct {
 	status ConfigStatus
 	begun  bool   // whether the last pass that wrote failed
 	stale  bool   // whether the last pass met a newer revision than the target's
+	since  int    // how many looks had found the branch where it is when one met that first
+	back   bool   // whether the branch was moved back to the target, which was not applied since
 	flaps  flaps  // of the target
 	fault  error  // why the manifest at the branch's head can't be used, or nil
 	logged string // what was logged last of its state
@@ -115,7 +117,7 @@ func (o *Operator) take(set Set, said *sayings) []string {
 		}
 		if !known || f.fault != nil || !t.Same(f.target) {
 			changed = append(changed, key)
-			f.flaps = flaps{}
+			f.flaps, f.back = flaps{}, set.Revision == o.movedBack
 		}
 		if f.fault != nil {
 			said.add(slog.LevelInfo, "manifest used again", "config", key, "file", t.File)
@@ -183,7 +185,7 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 	if !found {
 		return // its manifest is gone by now
 	}
-	f.stale = isReason(err, reasonStale)
+	o.noteStale(f, err)
 	if flapping := isReason(err, reasonFlapping); err == nil || !result.Plan.InSync() && !f.stale && !flapping { // one that could not look, or did not begin, changes nothing about it
 		f.begun = err != nil
 	}

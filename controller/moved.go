@@ -52,6 +52,9 @@ func (o *Operator) follows(ctx context.Context, head Commit, seen string) bool {
 	case err != nil || !older:
 		return true
 	case o.insists(head.Revision()):
+		o.mu.Lock()
+		o.movedBack = head.Revision()
+		o.mu.Unlock()
 		o.o.Log.WarnContext(ctx, "the branch was moved back", "revision", head.Revision(), "from", seen)
 		return true
 	}
@@ -61,14 +64,46 @@ func (o *Operator) follows(ctx context.Context, head Commit, seen string) bool {
 
 // stale returns the keys of the configs whose last pass did not put an older revision in
 // the place of a newer one. o.mu is held.
-func (o *Operator) stale() []string {
+func (o *Operator) stale() []string { return o.which(func(f *followed) bool { return f.stale }) }
+
+// insisted returns those of them for which the branch insists on the older one by now. o.mu
+// is held.
+func (o *Operator) insisted() []string {
+	return o.which(func(f *followed) bool { return f.stale && o.mayGoBack(f) })
+}
+
+func (o *Operator) which(is func(*followed) bool) []string {
 	var keys []string
 	for key, f := range o.configs {
-		if f.stale {
+		if is(f) {
 			keys = append(keys, key)
 		}
 	}
 	return keys
+}
+
+// noteStale notes whether a pass met a newer revision than the target's. o.mu is held.
+func (o *Operator) noteStale(f *followed, err error) {
+	was := f.stale
+	f.stale = isReason(err, reasonStale)
+	if f.stale && !was {
+		f.since = o.answered.looks
+		if f.since == 1 {
+			f.since = 0 // the look that led to this pass
+		}
+	}
+	f.back = f.back && err != nil
+}
+
+// mayGoBack reports whether f's target may take the place of a newer revision: the branch
+// was moved back to it, or it is where enough looks find the branch that were made since a
+// pass met the newer one. Looks ahead of that say nothing: the newer commit came behind
+// them. o.mu is held.
+func (o *Operator) mayGoBack(f *followed) bool {
+	if o.answered.revision != f.target.Revision {
+		return false
+	}
+	return f.back || f.stale && o.answered.looks-f.since >= looksToMoveBack
 }
 
 // isReason reports whether err is a plan.Problem of a reason.
@@ -80,9 +115,12 @@ func isReason(err error, reason string) bool {
 // ready returns t as a pass is to work on it: it may be older than what was applied where
 // the branch insists on it, and a change that flaps is not made.
 func (o *Operator) ready(t Target) Target {
-	if o.insists(t.Revision) {
+	o.mu.Lock()
+	f, found := o.configs[t.Key()]
+	if found && f.target.Revision == t.Revision && o.mayGoBack(f) {
 		t = t.AllowOlder()
 	}
+	o.mu.Unlock()
 	return t.Unless(func(p plan.Plan) error {
 		o.mu.Lock()
 		defer o.mu.Unlock()

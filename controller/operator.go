@@ -79,15 +79,16 @@ const (
 type Operator struct {
 	o OperatorOptions
 
-	mu       sync.Mutex
-	configs  map[string]*followed // by key
-	looked   time.Time            // when a look was last done with
-	seen     string               // the revision that was surveyed last, or ""
-	answered answered             // what the branch was at
-	again    bool                 // it is to be surveyed again, see Set
-	lookErr  error                // of the last look
-	faults   []Fault
-	swept    swept
+	mu        sync.Mutex
+	configs   map[string]*followed // by key
+	looked    time.Time            // when a look was last done with
+	seen      string               // the revision that was surveyed last, or ""
+	answered  answered             // what the branch was at
+	movedBack string               // the older revision that was followed last, as the branch insisted
+	again     bool                 // it is to be surveyed again, see Set
+	lookErr   error                // of the last look
+	faults    []Fault
+	swept     swept
 }
 
 // NewOperator returns an Operator.
@@ -285,10 +286,8 @@ func (o *Operator) look(ctx context.Context) ([]string, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case set == nil && o.answered.looks == looksToMoveBack:
-		return o.stale(), nil
 	case set == nil:
-		return nil, nil
+		return o.insisted(), nil
 	}
 	revision := commit.Revision()
 	if revision != o.seen {

@@ -96,9 +96,8 @@ func (w *world) check(by, operation string) {
 	at := w.lastHead(revision)
 	earlier := w.applied
 	w.applied = max(at, earlier)
-	lagging := w.actors[1] != nil && (time.Since(w.moved) < lag || !w.commits[w.head.id].valid)
 	w.state.Unlock()
-	if at < earlier && !lagging {
+	if at < earlier {
 		w.violate("%s %s: the alias goes back to what commit %d said, and commit %d was live", by, operation, at, earlier)
 	}
 }
@@ -200,11 +199,6 @@ func (w *world) token(version, file string) string {
 const (
 	convergence = 45 * time.Minute
 	callsToEnd  = 24 // for each operator
-
-	// lag is how long one of two operators may have looked at the branch ahead of the other:
-	// the time between two looks, and a pass that began with what the last one saw. While the
-	// branch is at what is invalid, each stays with the last good commit that it saw itself.
-	lag = 2 * time.Minute
 )
 
 // close ends what goes wrong, has people undo what only people can, and looks whether all

@@ -49,7 +49,6 @@ type world struct {
 	state   sync.Mutex
 	head    commit
 	heads   []string          // every commit that the branch was at, in order
-	moved   time.Time         // when the branch was
 	commits map[string]wanted // by id
 	story   []string          // what happened
 	failed  error             // the first thing that did not hold
@@ -121,6 +120,9 @@ func (w *world) push() { w.commitOf(w.want) }
 func (w *world) commitOf(want wanted) {
 	c := w.revision(want.code, want.manifest)
 	c.files["README.md"] = &fstest.MapFile{Data: []byte(w.next("commit"))} // no two commits are one
+	if w.head.id != "" {
+		c.parents = []commit{w.head}
+	}
 	c = w.register(c)
 	w.state.Lock()
 	w.commits[c.id] = want
@@ -131,7 +133,7 @@ func (w *world) commitOf(want wanted) {
 func (w *world) moveTo(c commit) {
 	w.state.Lock()
 	defer w.state.Unlock()
-	w.head, w.heads, w.moved = c, append(w.heads, c.id), time.Now()
+	w.head, w.heads = c, append(w.heads, c.id)
 	w.mishaps++ // a pass that began with what was before may be cut off by it
 }
 

@@ -160,6 +160,33 @@ func TestOperatorStartsBehind(t *testing.T) {
 	}
 }
 
+// What an operator saw of the branch before a newer commit came does not insist on the older
+// one: the pass that another one's apply sends it on comes ahead of its next look.
+func TestOperatorBehindAnotherOne(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		t := f.t
+		op := newOperation(f)
+		defer func() { op.halt() }()
+		m := op.configs(1)[0]
+		m.more = "  interval: 50s\n"
+		first := op.on("code 1", nil, m)
+		op.moveTo(first)
+		op.start()
+		after(10*time.Minute + 2*time.Second) // as long as it takes to insist, and a look just done
+		second := op.on("code 2", []commit{first}, m.with("LOG_LEVEL", "debug"))
+		op.apply(op.load(second))
+		after(100 * time.Second) // and its next look is answered by a mirror that lags
+		if _, _, env := op.live("f00"); env["LOG_LEVEL"] != "debug" || !strings.Contains(op.said("f00"), "Stale: ") {
+			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f00"))
+		}
+		op.moveTo(second)
+		after(2 * time.Minute)
+		if _, _, env := op.live("f00"); env["LOG_LEVEL"] != "debug" || op.said("f00") != well {
+			t.Errorf("LOG_LEVEL=%s, %s", env["LOG_LEVEL"], op.said("f00"))
+		}
+	})
+}
+
 // An operator with history that can't be read goes on as before.
 func TestOperatorWithoutHistoryIsNotStale(t *testing.T) {
 	inBubble(t, func(f *fixture) {
