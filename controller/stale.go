@@ -35,10 +35,18 @@ func (t Target) refused(p plan.Plan) error {
 
 // refuseOlder refuses to put t in the place of a revision that descends from t's: a hook
 // that runs late, a clone that was not brought up to date, or a mirror that lags would
-// undo what somebody has applied since. Where the applied revision is not in the repository,
+// undo what somebody has applied since, be it on $LATEST or live. Where the applied revision is not in the repository,
 // as after a force push, it is not known to be newer, and counts as older.
 func (r *Reconciler) refuseOlder(ctx context.Context, t Target, p plan.Plan) error {
-	applied := p.Observed.Applied()
+	for _, applied := range p.Observed.Revisions() {
+		if err := r.refuseOlderThan(ctx, t, applied); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) refuseOlderThan(ctx context.Context, t Target, applied string) error {
 	if t.Revision == "" || applied == "" || applied == t.Revision {
 		return nil
 	}

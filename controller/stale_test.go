@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
 	"sealift.dev/sealift/controller"
 )
 
@@ -82,6 +85,27 @@ func TestOlderRevisionIsRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An operator that lags has written to $LATEST over a newer revision, which is live still:
+// its alias is not moved to the older one.
+func TestNewerRevisionStaysLive(t *testing.T) {
+	inBubble(t, func(f *fixture) {
+		m := manifest{name: "hello", function: "hello", kmsKey: "alias/sealift-bundle", sealed: f.seal("hello", map[string]string{"TOKEN": canary})}
+		first := f.on("code 1", nil, m)
+		second := f.on("code 2", []commit{first}, m)
+		f.apply(f.load(first))
+		f.apply(f.load(second))
+		f.apply(f.load(first).AllowOlder())
+		if _, err := f.direct().UpdateAlias(f.t.Context(), &lambda.UpdateAliasInput{FunctionName: aws.String("hello"), Name: aws.String("live"), FunctionVersion: aws.String("2")}); err != nil {
+			f.t.Fatal(err)
+		}
+		_, err := f.r.Apply(f.t.Context(), f.load(first), f.trusted)
+		want := fmt.Sprintf("payments/hello: revision %.7s is older than %.7s, which was applied, and is not put in its place (Stale)", first.id, second.id)
+		if version, _ := f.alias(); version != "2" || fmt.Sprint(err) != want {
+			f.t.Errorf("version %s is live, %v\nwant %s", version, err, want)
+		}
+	})
 }
 
 // A mirror that lags answers old once, and is not followed; a branch that was moved back

@@ -205,6 +205,36 @@ func TestWritesThatHaveToLookAgain(t *testing.T) {
 	}
 }
 
+// Somebody configures the function while an upload comes to its end: what is there then is
+// not what was decided on.
+func TestConfiguredBehindAnUpload(t *testing.T) {
+	inBubble(t, awslambda.Options{}, func(f *fixture) {
+		obs := f.observe("")
+		uploaded := false
+		f.respond = func(_ http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/code"):
+				uploaded = true
+			case uploaded:
+				uploaded = false
+				time.Sleep(settle + time.Second)
+				if _, err := f.api.UpdateFunctionConfiguration(f.t.Context(), &lambda.UpdateFunctionConfigurationInput{
+					FunctionName: aws.String("hello"), Environment: &types.Environment{Variables: map[string]string{"FOREIGN": "another"}},
+				}); err != nil {
+					f.t.Error(err)
+				}
+			}
+			return false
+		}
+		second := zipped(f.t, "two")
+		_, err := f.client.UpdateCode(f.t.Context(), obs.Latest, second, codeSHA256(second))
+		want := "verify the package of hello: the function was configured meanwhile: " + plan.ErrReobserve.Error()
+		if !errors.Is(err, plan.ErrReobserve) || err.Error() != want {
+			f.t.Errorf("%v, want %s", err, want)
+		}
+	})
+}
+
 func TestPublishOfAnotherPackage(t *testing.T) {
 	inBubble(t, awslambda.Options{}, func(f *fixture) {
 		obs := f.observe("")

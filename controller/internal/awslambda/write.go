@@ -34,6 +34,10 @@ func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []
 	if updated.CodeSHA256 != codeSHA256 {
 		return plan.Configuration{}, fmt.Errorf("verify the package of %s: its CodeSha256 is not what was uploaded: %w", conf.Name, plan.ErrReobserve)
 	}
+	// What somebody configured behind the upload is not to be taken for what was decided on.
+	if !maps.Equal(updated.Environment, conf.Environment) || !slices.Equal(layerARNs(updated), layerARNs(conf)) {
+		return plan.Configuration{}, fmt.Errorf("verify the package of %s: the function was configured meanwhile: %w", conf.Name, plan.ErrReobserve)
+	}
 	return updated, nil
 }
 

@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Observed is what AWS Lambda says of one function at one moment.
 type Observed struct {
@@ -72,6 +75,22 @@ func (o Observed) Marker() Marker {
 func (o Observed) Applied() string {
 	m, _ := o.applied()
 	return m.Revision
+}
+
+// Revisions returns what has been applied by what the function and its live version record:
+// Applied and, where it is another one, the live version's. They differ behind an apply that
+// was cut off, and where a lagging operator has written to $LATEST since.
+func (o Observed) Revisions() []string {
+	var revisions []string
+	if m, marked := o.applied(); marked {
+		revisions = append(revisions, m.Revision)
+	}
+	if o.Live != nil {
+		if m, marked := o.Live.marker(); marked && !slices.Contains(revisions, m.Revision) {
+			revisions = append(revisions, m.Revision)
+		}
+	}
+	return revisions
 }
 
 // applied returns the marker of what was applied last. Who edits a function by the aws
