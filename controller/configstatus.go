@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -40,17 +39,8 @@ type SealingKeyUse struct {
 // sealingKeys returns the keys that t's values are sealed under.
 func (t Target) sealingKeys() []SealingKeyUse {
 	var used []SealingKeyUse
-	for _, value := range t.Config.Spec.Sealed {
-		sealed, err := envelope.ParseSealed(value)
-		if err != nil {
-			continue // not of a manifest that was decoded
-		}
-		arn := sealed.KeyID()
-		i := slices.IndexFunc(used, func(u SealingKeyUse) bool { return u.ARN == arn })
-		if i < 0 {
-			i, used = len(used), append(used, SealingKeyUse{ARN: arn, Configured: slices.Contains(t.trusted, arn)})
-		}
-		used[i].Values++
+	for arn, values := range t.known.sealingKeys() {
+		used = append(used, SealingKeyUse{ARN: arn, Values: values, Configured: slices.Contains(t.trusted, arn)})
 	}
 	slices.SortFunc(used, func(a, b SealingKeyUse) int { return cmp.Compare(a.ARN, b.ARN) })
 	return used

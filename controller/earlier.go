@@ -20,6 +20,7 @@ type earlier struct {
 	revision string
 	found    *v1alpha1.SealedConfig
 	err      error
+	asked    string // revision of the Target for which there was an error: a later fetch may bring what was missing
 }
 
 // config returns the config of t as it was at a revision. Its error wraps fs.ErrNotExist
@@ -27,12 +28,12 @@ type earlier struct {
 func (e *earlier) config(ctx context.Context, t Target, revision string) (*v1alpha1.SealedConfig, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.revision == revision {
+	if e.revision == revision && (e.err == nil || e.asked == t.Revision) {
 		return e.found, e.err
 	}
 	found, err := t.at(ctx, revision)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		e.revision, e.found, e.err = revision, found, err
+		e.revision, e.found, e.err, e.asked = revision, found, err, t.Revision
 	}
 	return found, err
 }
@@ -58,11 +59,12 @@ func (t Target) asOf(ctx context.Context, revision string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
+	key := file.Config.Spec.Bundle.KMSKey
 	if settings, _, err := FindSettings(root, path.Dir(file.Path)); err == nil {
-		file.Config.Spec.Bundle.KMSKey = cmp.Or(file.Config.Spec.Bundle.KMSKey, settings.BundleKey)
+		key = cmp.Or(key, settings.BundleKey)
 	}
-	startByWrapper(file.Config)
-	return Target{File: file.Path, Config: file.Config, Revision: revision, file: file, commit: commit, history: t.history, region: t.region, earlier: new(earlier)}, nil
+	was := &known{file: file}
+	return Target{File: file.Path, Config: was.of(key), Revision: revision, known: was, commit: commit, history: t.history, region: t.region}, nil
 }
 
 // find returns the manifest of t's config: the file of the same name, or else the one

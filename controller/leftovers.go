@@ -48,7 +48,7 @@ func (t Target) refuseLeftovers(ctx context.Context) error {
 		return nil
 	}
 	var lines []string
-	for _, fault := range LeftoverFaults(t.file, t.PackageDir(), found) {
+	for _, fault := range LeftoverFaults(t.Manifest(), t.PackageDir(), found) {
 		lines = append(lines, fault.Error())
 	}
 	return plan.Refused{Err: fmt.Errorf("the package would take secrets in plain text along:\n%s", strings.Join(lines, "\n"))}

@@ -77,7 +77,8 @@ const (
 //
 // What it knows is in memory: a new Operator starts from git and Lambda alone.
 type Operator struct {
-	o OperatorOptions
+	o        OperatorOptions
+	surveyor Surveyor // of look alone
 
 	mu        sync.Mutex
 	configs   map[string]*followed // by key
@@ -316,7 +317,7 @@ func (o *Operator) survey(ctx context.Context) (_ Commit, _ *Set, err error) {
 	if commit.Revision() != seen && !o.follows(ctx, commit, seen) {
 		return commit, nil, nil
 	}
-	set, err := Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)
+	set, err := o.surveyor.Survey(ctx, commit, o.o.Branch.Commit, o.o.Selection)
 	if err != nil {
 		return nil, nil, fmt.Errorf("revision %.7s: %w", commit.Revision(), err)
 	}

@@ -167,8 +167,8 @@ func (p *Past) target(ctx context.Context, commit Commit, root fs.FS, name strin
 	if err != nil {
 		return Target{}, false
 	}
-	t := Target{File: name, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: p.o.History, earlier: new(earlier)}
-	if err := t.complete(ctx, root, p.o.Selection); err != nil {
+	t := Target{File: name, Revision: commit.Revision(), known: &known{file: file}, commit: commit, history: p.o.History}
+	if err := t.complete(ctx, settingsOf(root), p.o.Selection); err != nil {
 		return Target{}, false
 	}
 	return t, true
@@ -177,11 +177,11 @@ func (p *Past) target(ctx context.Context, commit Commit, root fs.FS, name strin
 // applied returns the config of was as it was at the revision of a marker. Its error is a
 // Kept if that is none of the branch, or had no such config, or that on another function.
 func (p *Past) applied(ctx context.Context, was Target, revision string) (Target, error) {
-	known, err := p.has(ctx, revision)
+	ours, err := p.has(ctx, revision)
 	if err != nil {
 		return Target{}, err
 	}
-	if !known {
+	if !ours {
 		return Target{}, Kept{fmt.Sprintf("revision %.7s, which was applied, is not in the history of the branch", revision)}
 	}
 	commit, err := p.o.History(ctx, revision)
@@ -199,8 +199,8 @@ func (p *Past) applied(ctx context.Context, was Target, revision string) (Target
 	if err != nil {
 		return Target{}, err
 	}
-	t := Target{File: file.Path, Config: file.Config, Revision: revision, file: file, commit: commit, history: p.o.History, earlier: new(earlier)}
-	if err := t.complete(ctx, root, p.o.Selection); err != nil || t.function() != was.function() {
+	t := Target{File: file.Path, Revision: revision, known: &known{file: file}, commit: commit, history: p.o.History}
+	if err := t.complete(ctx, settingsOf(root), p.o.Selection); err != nil || t.function() != was.function() {
 		return Target{}, Kept{fmt.Sprintf("revision %.7s, which was applied, has that config on another function", revision)}
 	}
 	return t, nil

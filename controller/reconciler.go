@@ -183,6 +183,9 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	if p, settled := r.settled(t, obs, rotation); settled {
+		return p, nil
+	}
 	want, err := t.desired(ctx, obs.Applied())
 	if err != nil {
 		return plan.Plan{}, err
@@ -202,6 +205,17 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 		}
 	}
 	return p, nil
+}
+
+// settled returns the plan for a function that is as it should be, where that can be told
+// without a look at git's history: thousands of such are looked at again and again.
+func (r *Reconciler) settled(t Target, obs plan.Observed, rotation *plan.Rotation) (plan.Plan, bool) {
+	want, err := t.wanted()
+	want.Rotation = rotation
+	if err != nil || rotation != nil || plan.Check(want, obs) != nil {
+		return plan.Plan{}, false
+	}
+	return plan.Settled(want, obs, r.o.Uploads.Last(obs.Latest.ARN), r.o.Now())
 }
 
 // decide decides and, where an apply that was cut off may have published the layer that is

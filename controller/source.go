@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 
@@ -71,14 +70,15 @@ func Load(ctx context.Context, commit Commit, history History, sel Selection) ([
 		return nil, err
 	}
 	var faults v1alpha1.Errors
+	told := make(map[v1alpha1.Error]bool) // one of a settings file, or of two in conflict, is that of several
 	for _, fault := range set.Faults {
 		var known v1alpha1.Errors
 		if !errors.As(fault.Err, &known) {
 			continue
 		}
 		for _, one := range known {
-			if !slices.Contains(faults, one) { // of a settings file, or of two in conflict
-				faults = append(faults, one)
+			if !told[one] {
+				told[one], faults = true, append(faults, one)
 			}
 		}
 	}
@@ -91,69 +91,9 @@ func Load(ctx context.Context, commit Commit, history History, sel Selection) ([
 	return set.Targets, nil
 }
 
-// Survey is Load for a caller that goes on with what can be used. It returns an error
-// only if the commit can't be read.
+// Survey is that of a Surveyor that remembers nothing.
 func Survey(ctx context.Context, commit Commit, history History, sel Selection) (Set, error) {
-	root, err := commit.Sub(ctx, ".")
-	if err != nil {
-		return Set{}, fmt.Errorf("read commit %s: %w", commit.Revision(), err)
-	}
-	names, err := manifests(root, sel.Paths)
-	if err != nil {
-		return Set{}, err
-	}
-	files, faults, err := decodeEach(root, names)
-	if err != nil {
-		return Set{}, err
-	}
-	set := Set{Revision: commit.Revision()}
-	for _, file := range files {
-		if faults[file.Path] != nil {
-			continue
-		}
-		t := Target{File: file.Path, Config: file.Config, Revision: commit.Revision(), file: file, commit: commit, history: history, earlier: new(earlier)}
-		if err := t.complete(ctx, root, sel); err != nil {
-			var lacking noRegion
-			set.Again = set.Again || errors.As(err, &lacking)
-			faults[file.Path] = fmt.Errorf("%q: %w", file.Path, err)
-			continue
-		}
-		set.Targets = append(set.Targets, t)
-	}
-	set.refuseShared(faults)
-	for _, name := range slices.Sorted(maps.Keys(faults)) {
-		set.Faults = append(set.Faults, Fault{File: name, Err: faults[name]})
-	}
-	return set, ctx.Err()
-}
-
-// decodeEach decodes the files that hold a SealedConfig. Files of other kinds are passed
-// over. faults has the files that are not to be used.
-func decodeEach(root fs.FS, names []string) (files []v1alpha1.File, faults map[string]error, err error) {
-	faults = make(map[string]error)
-	for _, name := range names {
-		file, err := DecodeManifest(root, name)
-		var invalid v1alpha1.Errors
-		switch {
-		case err == nil:
-			files = append(files, file)
-		case errors.Is(err, v1alpha1.ErrOtherKind):
-		case errors.As(err, &invalid):
-			faults[name] = invalid
-		default:
-			return nil, nil, err
-		}
-	}
-	for _, shared := range v1alpha1.ValidateSet(files) {
-		i := slices.IndexFunc(files, func(f v1alpha1.File) bool { return f.Path == shared.File })
-		for _, other := range files {
-			if other.Path == shared.File || files[i].Conflicts(other) {
-				known, _ := faults[other.Path].(v1alpha1.Errors)
-				faults[other.Path] = append(known, shared)
-			}
-		}
-	}
-	return files, faults, nil
+	return new(Surveyor).Survey(ctx, commit, history, sel)
 }
 
 // refuseShared moves targets that have one function by way of defaults or flags to

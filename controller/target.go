@@ -26,11 +26,10 @@ type Target struct {
 	Config   *v1alpha1.SealedConfig
 	Revision string
 
-	file    v1alpha1.File
+	known   *known // the manifest, which Targets of other commits have too
 	commit  Commit
 	history History
 	region  string
-	earlier *earlier // that of all copies of this Target
 	trusted []string // ARNs of the settings' sealing keys
 
 	older  bool                  // see AllowOlder
@@ -41,7 +40,11 @@ type Target struct {
 func (t Target) Key() string { return t.Config.Namespace + "/" + t.Config.Name }
 
 // Manifest returns the manifest, which knows the lines of its fields.
-func (t Target) Manifest() v1alpha1.File { return t.file }
+func (t Target) Manifest() v1alpha1.File {
+	file := t.known.file
+	file.Config = t.Config
+	return file
+}
 
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
@@ -65,14 +68,16 @@ func (t Target) PackageDir() string {
 	return path.Join(path.Dir(t.File), t.Config.Spec.Package.Path)
 }
 
-// complete fills in what the manifest leaves open.
-func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error {
-	settings, _, err := FindSettings(root, path.Dir(t.File))
+// complete makes t of its manifest, and fills in what that leaves open. find returns the
+// settings of a folder, and the ARNs of their sealing keys.
+func (t *Target) complete(ctx context.Context, find func(dir string) (Settings, []string, error), sel Selection) error {
+	settings, trusted, err := find(path.Dir(t.File))
 	if err != nil {
 		return err
 	}
-	t.trusted = settings.ARNs()
-	spec := &t.Config.Spec
+	t.trusted = trusted
+	t.Config = t.known.of(cmp.Or(t.known.file.Config.Spec.Bundle.KMSKey, settings.BundleKey))
+	spec := t.Config.Spec
 	if own := spec.Function.Region; spec.Function.Account != "" && sel.Region != "" && sel.Region != own {
 		return fmt.Errorf("spec.function.name: the ARN is of a function in %s, and --region says %s", own, sel.Region)
 	}
@@ -81,7 +86,7 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 			return noRegion{err}
 		}
 	}
-	if spec.Bundle.KMSKey = cmp.Or(spec.Bundle.KMSKey, settings.BundleKey); spec.Bundle.KMSKey == "" {
+	if spec.Bundle.KMSKey == "" {
 		return fmt.Errorf("spec.bundle.kmsKey: not set, and no %s names a bundleKey", SettingsFile)
 	}
 	// A function asks KMS in its own region, and a key is known in its own alone.
@@ -91,7 +96,6 @@ func (t *Target) complete(ctx context.Context, root fs.FS, sel Selection) error 
 	if partition, _ := v1alpha1.RolePlace(spec.Function.RoleARN); partition != "" && partition != iam.PartitionOf(t.region) {
 		return fmt.Errorf("spec.function.roleARN: the role is of the partition %s, and %s is in %s, where it is not known", partition, t.region, iam.PartitionOf(t.region))
 	}
-	startByWrapper(t.Config)
 	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {
 		return fmt.Errorf("spec.package.path: %s is outside the repository", spec.Package.Path)
 	}
@@ -121,21 +125,30 @@ func (e noRegion) Unwrap() error { return e.err }
 // desired looks up what the plan needs to know of git. marked is the revision of
 // the function's marker, or "".
 func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error) {
-	code, err := t.code()
+	want, err := t.wanted()
 	if err != nil {
-		return plan.Desired{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
+		return plan.Desired{}, err
 	}
-	want := plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}
 	if marked == t.Revision {
 		want.Previous = t.Config
 	} else if marked != "" {
-		want.Previous, err = t.earlier.config(ctx, t, marked)
+		want.Previous, err = t.known.earlier.config(ctx, t, marked)
 	}
 	// Without it, drift and a change in git look the same, and drift is not to be written over.
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && t.Config.Spec.DriftPolicy == v1alpha1.DriftReport {
 		return plan.Desired{}, fmt.Errorf("read the applied revision: %w", err)
 	}
 	return want, nil
+}
+
+// wanted is desired without the config at the revision of the marker, for which a commit
+// of long ago has to be read.
+func (t Target) wanted() (plan.Desired, error) {
+	code, err := t.code()
+	if err != nil {
+		return plan.Desired{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
+	}
+	return plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}, nil
 }
 
 // code returns the identity of the target's package.
@@ -175,11 +188,11 @@ func (t Target) Check(ctx context.Context) v1alpha1.Errors {
 	if err == nil {
 		var found []pack.Error
 		if found, err = t.leftovers(ctx); err == nil {
-			return LeftoverFaults(t.file, t.PackageDir(), found)
+			return LeftoverFaults(t.Manifest(), t.PackageDir(), found)
 		}
 	}
 	const field = "spec.package.path"
-	return v1alpha1.Errors{{File: t.File, Line: t.file.Line(field), Field: field, Cause: err.Error()}}
+	return v1alpha1.Errors{{File: t.File, Line: t.known.file.Line(field), Field: field, Cause: err.Error()}}
 }
 
 // maxDescription is Lambda's limit on the description of a version, in characters

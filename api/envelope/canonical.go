@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,12 @@ const hexDigits = "0123456789abcdef"
 // it is.
 func (c *canonical) text(s string) {
 	c.WriteByte('"')
-	for _, r := range s {
+	plain := strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == '"' || r == '\\' || r >= 0x80 })
+	if plain < 0 {
+		plain = len(s)
+	}
+	c.WriteString(s[:plain]) // nearly always all of it
+	for _, r := range s[plain:] {
 		switch {
 		case r == '"' || r == '\\':
 			c.WriteByte('\\')

@@ -38,7 +38,7 @@ func DecodeFile(file string, data []byte) (File, error) {
 	if len(r.errs) > 0 {
 		return File{}, r.errs.sorted()
 	}
-	return File{Path: file, Config: config, lines: r.lines}, nil
+	return File{Path: file, Config: config, lines: r.lines.compact()}, nil
 }
 
 // config reads the document. The result is only whole if no fault was recorded.

@@ -45,7 +45,10 @@ func parse(file string, data []byte) (*yaml.Node, error) {
 
 // mentionsGroup reports whether the text speaks of sealift's group, in UTF-8 or UTF-16.
 func mentionsGroup(data []byte) bool {
-	return bytes.Contains(bytes.ReplaceAll(data, []byte{0}, nil), []byte(Group+"/"))
+	if bytes.IndexByte(data, 0) >= 0 {
+		data = bytes.ReplaceAll(data, []byte{0}, nil)
+	}
+	return bytes.Contains(data, []byte(Group+"/"))
 }
 
 // documents returns the documents up to the end or the first syntax error.

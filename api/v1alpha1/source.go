@@ -75,6 +75,10 @@ func textFaults(file string, data []byte) Errors {
 	seen := map[string]bool{}
 	line := 1
 	for at := 0; at < len(data); {
+		if b := data[at]; b >= ' ' && b <= '~' { // as nearly all is
+			at++
+			continue
+		}
 		r, size := utf8.DecodeRune(data[at:])
 		if cause := characterFault(r, size, data[at+size:]); cause != "" && !seen[cause] {
 			seen[cause] = true

@@ -129,3 +129,23 @@ func (d Desired) MarkerFor(bundleID, codeSHA256 string, dataKey time.Time) Marke
 		Owned: slices.Sorted(maps.Keys(d.Config.Spec.Environment)), Config: d.key(), Delivery: d.Delivery(),
 	}
 }
+
+// Settled returns the Plan of Decide, and reports whether the function is as it should be
+// whatever Previous was, which want need not have: then git's history need not be read. A
+// layer that is neither of the config may be an exec wrapper that Previous wanted, so that
+// nothing is settled there.
+func Settled(want Desired, obs Observed, last *Marker, now time.Time) (Plan, bool) {
+	want.Previous = nil
+	p, err := Decide(want, obs, last, now)
+	if err != nil || !p.InSync() || p.Held != nil || p.Resumable(last) != "" {
+		return Plan{}, false
+	}
+	wrapper := want.Config.Spec.Bundle.Wrapper
+	own, _ := p.ownLayer(obs.Latest.Layers)
+	for i, layer := range obs.Latest.Layers {
+		if i != own && (wrapper == "" || !sameLayer(layer.ARN, wrapper)) {
+			return Plan{}, false
+		}
+	}
+	return p, true
+}

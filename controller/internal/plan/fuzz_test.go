@@ -127,6 +127,7 @@ func FuzzDecide(f *testing.F) {
 		if fmt.Sprint(lines(p), err) != fmt.Sprint(lines(again), err2) {
 			t.Errorf("decided twice: %v %v, then %v %v", lines(p), err, lines(again), err2)
 		}
+		checkSettled(t, want, obs, last)
 		if err != nil {
 			if plan.ClassOf(err) != plan.Stalled || !p.InSync() {
 				t.Errorf("class %s of %v, with %v", plan.ClassOf(err), err, lines(p))
@@ -152,8 +153,21 @@ func FuzzDecide(f *testing.F) {
 		}
 		if rest, err := plan.Decide(want, after, nil, now); err != nil || !rest.InSync() {
 			t.Errorf("after %v were carried out: %v, %v", lines(p), lines(rest), err)
+		} else if settled := checkSettled(t, want, after, nil); !settled && len(after.Latest.Layers) == 0 {
+			t.Errorf("after %v were carried out, what was before is asked for", lines(p))
 		}
 	})
+}
+
+// checkSettled checks that what is settled is so for whichever config was applied before.
+func checkSettled(t *testing.T, want plan.Desired, obs plan.Observed, last *plan.Marker) bool {
+	t.Helper()
+	p, settled := plan.Settled(want, obs, last, now)
+	known, err := plan.Decide(want, obs, last, now)
+	if settled && (err != nil || !known.InSync() || fmt.Sprint(lines(p)) != fmt.Sprint(lines(known))) {
+		t.Errorf("settled with %v, and with what was before: %v, %v", lines(p), lines(known), err)
+	}
+	return settled
 }
 
 // layersKept reports whether the layers that are not sealift's are as they were.
