@@ -22,47 +22,56 @@ const maxConfigFile = 1 << 20
 // asked for anything.
 type carrier struct {
 	target   Target
+	builder  pack.Builder
 	tree     fs.FS          // of spec.package.path; nil if deployed is not
 	deployed *pack.Deployed // to be patched
 	config   []byte         // the config.json that the bundle changes, of the format that has one; nil for none
 }
 
-// carrier returns that of a target whose function was observed as latest. A deployed
-// package is checked by its CodeSHA256, and its upload carries latest's RevisionID:
-// what is patched is what was observed, or nothing is written.
-func (r *Reconciler) carrier(ctx context.Context, t Target, latest plan.Configuration) (carrier, error) {
+// carrier returns that of a target whose function was observed as p has it; it is to be
+// closed. A deployed package is checked by its CodeSHA256, and its upload carries $LATEST's
+// RevisionID: what is patched is what was observed, or nothing is written.
+func (r *Reconciler) carrier(ctx context.Context, t Target, p plan.Plan) (carrier, error) {
 	if t.Config.Spec.Package != nil {
 		tree, err := t.commit.Sub(ctx, t.PackageDir())
 		if err != nil {
 			return carrier{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
 		}
-		return carrier{target: t, tree: tree}.withConfig()
+		return carrier{target: t, builder: r.o.Packages, tree: tree}.withConfig()
 	}
-	data, err := r.o.Downloader.Package(ctx, latest)
+	deployed, unfit, err := r.deployed(ctx, p, t.Config.Spec.Bundle.Path)
 	if err != nil {
 		return carrier{}, err
 	}
-	deployed, err := inspect(data, t.Config.Spec.Bundle.Path)
+	if unfit != nil {
+		return carrier{}, notPatched(unfit)
+	}
+	err = checkReplaced(deployed, t.Config.Spec.Bundle)
+	c := carrier{target: t, deployed: deployed}
+	if err == nil {
+		c, err = c.withConfig()
+	}
 	if err != nil {
-		return carrier{}, err
+		return carrier{}, errors.Join(err, deployed.Close())
 	}
-	if err := checkReplaced(deployed, t.Config.Spec.Bundle); err != nil {
-		return carrier{}, err
-	}
-	return carrier{target: t, deployed: deployed}.withConfig()
+	return c, nil
 }
 
-// inspect finds out whether a file can be put into a deployed package.
-func inspect(data []byte, file string) (*pack.Deployed, error) {
-	deployed, err := pack.Inspect(data, file)
-	if err != nil {
-		return nil, plan.Problem{
-			Reason:  "PackageNotPatched",
-			Message: fmt.Sprintf("the deployed package is not one to patch: %s", err),
-			Fix:     "deploy a package without that, or name the folder of its code in spec.package",
-		}
+// notPatched says why no file can be put into a deployed package.
+func notPatched(unfit error) error {
+	return plan.Problem{
+		Reason:  "PackageNotPatched",
+		Message: fmt.Sprintf("the deployed package is not one to patch: %s", unfit),
+		Fix:     "deploy a package without that, or name the folder of its code in spec.package",
 	}
-	return deployed, nil
+}
+
+// close frees what a deployed package is read from.
+func (c carrier) close() error {
+	if c.deployed == nil {
+		return nil
+	}
+	return c.deployed.Close()
 }
 
 // checkReplaced refuses to put a bundle in the place of a file that is none of its
@@ -143,7 +152,7 @@ func (c carrier) build(files ...pack.File) (pack.Package, error) {
 	if spec.Bundle.Format == v1alpha1.FormatOpenSSL {
 		exclude = append(exclude, pack.Pattern(configPath(spec.Bundle.Path))) // the changed one takes its place
 	}
-	built, err := pack.Build(c.tree, exclude, files...)
+	built, err := c.builder.Build(c.tree, exclude, files...)
 	if err != nil {
 		return pack.Package{}, plan.Refused{Err: fmt.Errorf("build package %s: %w", c.target.PackageDir(), err)}
 	}
@@ -158,8 +167,8 @@ func (c carrier) patch(files []pack.File) (pack.Package, *Patched, error) {
 	for i, file := range files {
 		if i > 0 {
 			var err error
-			if deployed, err = inspect(pkg.Zip, file.Path); err != nil {
-				return pack.Package{}, nil, err
+			if deployed, err = pack.InspectKnown(pkg, file.Path, pack.MaxZipped); err != nil {
+				return pack.Package{}, nil, notPatched(err)
 			}
 		}
 		patched, err := deployed.Patch(file.Data)
@@ -173,6 +182,9 @@ func (c carrier) patch(files []pack.File) (pack.Package, *Patched, error) {
 		} else {
 			done.Added++
 		}
+	}
+	if err := pkg.Check(pack.MaxZipped); err != nil {
+		return pack.Package{}, nil, fmt.Errorf("patch the deployed package: %w", err)
 	}
 	return pkg, &done, nil
 }

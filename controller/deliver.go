@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller/internal/pack"
@@ -43,10 +44,11 @@ func (r *Reconciler) deliverInPackage(ctx context.Context, t Target, p plan.Plan
 		current, err := r.configure(ctx, t, p, latest, kept(p), "")
 		return delivery{function: current}, err
 	}
-	carrier, err := r.carrier(ctx, t, latest)
+	carrier, err := r.carrier(ctx, t, p)
 	if err != nil {
 		return delivery{}, err
 	}
+	defer r.close(ctx, t, carrier.close)
 	drawn := r.o.Now()
 	bundle, err := r.sealBundle(ctx, t, p, carrier.config, sealingKeys)
 	if err != nil {
@@ -56,6 +58,7 @@ func (r *Reconciler) deliverInPackage(ctx context.Context, t Target, p plan.Plan
 	if err != nil {
 		return delivery{}, err
 	}
+	defer r.close(ctx, t, pkg.Close)
 	marker := p.Want.MarkerFor(bundle.id, pkg.SHA256, drawn)
 	r.remember(ctx, t, latest.ARN, marker)
 	updated, err := r.upload(ctx, t, latest, pkg, p.BundleReason)
@@ -75,6 +78,7 @@ func (r *Reconciler) deliverApart(ctx context.Context, t Target, p plan.Plan, se
 	if err != nil {
 		return delivery{}, err
 	}
+	defer r.close(ctx, t, code.Close)
 	marker, text := kept(p), ""
 	if p.BundleReason != "" {
 		if marker, text, err = r.placeBundle(ctx, t, p, sealingKeys); err != nil {
@@ -91,7 +95,7 @@ func (r *Reconciler) deliverApart(ctx context.Context, t Target, p plan.Plan, se
 			return delivery{}, err
 		}
 	}
-	if code.Zip != nil {
+	if !code.Empty() {
 		if current, err = r.upload(ctx, t, current, code, p.CodeReason); err != nil {
 			return delivery{}, err
 		}
@@ -126,11 +130,15 @@ func (r *Reconciler) publishLayer(ctx context.Context, t Target, p plan.Plan, m 
 	if err != nil {
 		return plan.Marker{}, plan.Refused{Err: err}
 	}
+	zipped, err := layer.Bytes()
+	if err != nil {
+		return plan.Marker{}, err
+	}
 	coming := m
 	coming.CodeSHA256, coming.Place = layer.SHA256, "0"
 	r.remember(ctx, t, p.Observed.Latest.ARN, coming)
 	name := p.Want.LayerName()
-	published, err := r.o.Layers.PublishLayer(ctx, name, p.Want.LayerDescription(bundle.id), layer.Zip)
+	published, err := r.o.Layers.PublishLayer(ctx, name, p.Want.LayerDescription(bundle.id), zipped)
 	if err != nil {
 		return plan.Marker{}, err
 	}
@@ -138,8 +146,8 @@ func (r *Reconciler) publishLayer(ctx context.Context, t Target, p plan.Plan, m 
 	return m.LayerFor(published.Version), nil
 }
 
-// codeAlone returns the package without a bundle, or one without Zip where the deployed
-// one is to stay: what is made of the same tree or package is the same to the byte, so
+// codeAlone returns the package without a bundle, or none where the deployed one is to
+// stay; it is to be closed. What is made of the same tree or package is the same to the byte, so
 // that an apply which was cut off behind the upload uploads nothing.
 func (r *Reconciler) codeAlone(ctx context.Context, t Target, p plan.Plan) (pack.Package, error) {
 	if p.CodeReason == "" {
@@ -151,12 +159,12 @@ func (r *Reconciler) codeAlone(ctx context.Context, t Target, p plan.Plan) (pack
 		made, err = r.withoutBundle(ctx, p)
 	} else {
 		var c carrier
-		if c, err = r.carrier(ctx, t, p.Observed.Latest); err == nil {
+		if c, err = r.carrier(ctx, t, p); err == nil {
 			made, err = c.bare()
 		}
 	}
 	if err != nil || made.SHA256 == p.Observed.Latest.CodeSHA256 {
-		return pack.Package{}, err
+		return pack.Package{}, errors.Join(err, made.Close())
 	}
 	return made, nil
 }
@@ -170,15 +178,30 @@ func (r *Reconciler) withoutBundle(ctx context.Context, p plan.Plan) (pack.Packa
 	if p.Want.Previous != nil {
 		carried = p.Want.Previous.Spec.Bundle
 	}
-	data, err := r.o.Downloader.Package(ctx, p.Observed.Latest)
-	if err != nil {
+	deployed, unfit, err := r.deployed(ctx, p, carried.Path)
+	if err != nil || unfit != nil {
 		return pack.Package{}, err
 	}
-	deployed, err := pack.Inspect(data, carried.Path)
-	if err != nil || !deployed.HasBundle() || checkReplaced(deployed, carried) != nil {
-		return pack.Package{}, nil
+	if !deployed.HasBundle() || checkReplaced(deployed, carried) != nil {
+		return pack.Package{}, deployed.Close()
 	}
-	return deployed.Without()
+	return without(deployed)
+}
+
+// without takes the bundle out of a deployed package, which is closed with what is left.
+func without(deployed *pack.Deployed) (pack.Package, error) {
+	left, err := deployed.Without()
+	if err != nil {
+		return pack.Package{}, errors.Join(err, deployed.Close())
+	}
+	return left, nil
+}
+
+// close frees what a package is read from. What can't be freed harms nobody.
+func (r *Reconciler) close(ctx context.Context, t Target, free func() error) {
+	if err := free(); err != nil {
+		r.o.Log.DebugContext(ctx, "package not freed", "config", t.Key(), "error", err)
+	}
 }
 
 func (r *Reconciler) remember(ctx context.Context, t Target, function string, m plan.Marker) {
@@ -188,7 +211,17 @@ func (r *Reconciler) remember(ctx context.Context, t Target, function string, m 
 }
 
 func (r *Reconciler) upload(ctx context.Context, t Target, c plan.Configuration, pkg pack.Package, reason string) (plan.Configuration, error) {
-	updated, err := r.o.Writer.UpdateCode(ctx, c, pkg.Zip, pkg.SHA256)
+	if pkg.Entries > 0 {
+		r.o.Log.DebugContext(ctx, "package built", "config", t.Key(), "entries", pkg.Entries, "deflated", pkg.Deflated, "bytes", pkg.Size())
+		if err := r.o.Packages.Cache.Fault(); err != nil {
+			r.o.Log.WarnContext(ctx, "compressed files not kept, the next package is compressed as a whole", "config", t.Key(), "error", err)
+		}
+	}
+	zipped, err := pkg.Bytes()
+	if err != nil {
+		return plan.Configuration{}, err
+	}
+	updated, err := r.o.Writer.UpdateCode(ctx, c, zipped, pkg.SHA256)
 	if err != nil {
 		return plan.Configuration{}, err
 	}

@@ -96,7 +96,7 @@ func (f *fixture) found(out *lambda.GetFunctionOutput) []byte {
 		}
 	}
 	for _, zipped := range slices.Backward(zips) {
-		if data, err := pack.ReadEntry(zipped, file, envelope.MaxBundleSize); err == nil {
+		if data, err := pack.ReadEntry(bytes.NewReader(zipped), file, envelope.MaxBundleSize); err == nil {
 			return data
 		}
 	}

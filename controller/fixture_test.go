@@ -352,17 +352,17 @@ func (f *fixture) live(function string) (version string, zipped []byte, env map[
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	data, err := functions.Package(f.t.Context(), *obs.Live)
-	if err != nil {
+	var data bytes.Buffer
+	if err := functions.Package(f.t.Context(), *obs.Live, &data, pack.MaxZipped); err != nil {
 		f.t.Fatal(err)
 	}
-	return *out.Configuration.Version, data, out.Configuration.Environment.Variables
+	return *out.Configuration.Version, data.Bytes(), out.Configuration.Environment.Variables
 }
 
 // open opens the bundle of a package as the function would.
 func (f *fixture) open(function string, zipped []byte) (map[string]string, envelope.Bundle) {
 	f.t.Helper()
-	data, err := pack.ReadEntry(zipped, bundleFile, envelope.MaxBundleSize)
+	data, err := pack.ReadEntry(bytes.NewReader(zipped), bundleFile, envelope.MaxBundleSize)
 	if err != nil {
 		f.t.Fatal(err)
 	}

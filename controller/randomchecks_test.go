@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,7 @@ func (w *world) uploaded(by, operation string, body []byte) {
 	var found [][]byte
 	for _, zipped := range [][]byte{in.ZipFile, in.Content.ZipFile} {
 		for _, file := range []string{bundleFile, "conf/secrets.jwe"} {
-			if data, err := pack.ReadEntry(zipped, file, envelope.MaxBundleSize); zipped != nil && err == nil {
+			if data, err := pack.ReadEntry(bytes.NewReader(zipped), file, envelope.MaxBundleSize); zipped != nil && err == nil {
 				found = append(found, data)
 			}
 		}
@@ -177,7 +178,7 @@ func (w *world) token(version, file string) string {
 	out := w.get(version)
 	data := w.found(out)
 	if out.Configuration.Environment.Variables[plan.BundleVariable] == "" { // the path is one of the code's own
-		data, _ = pack.ReadEntry(w.fetch(*out.Code.Location), file, envelope.MaxBundleSize)
+		data, _ = pack.ReadEntry(bytes.NewReader(w.fetch(*out.Code.Location)), file, envelope.MaxBundleSize)
 	}
 	bundle, err := envelope.ParseBundle(data)
 	if err != nil {
@@ -262,7 +263,7 @@ func (w *world) checkEnd() {
 		w.violate("live opens %q, and the branch says %q", got, want.token)
 	}
 	if !want.patch {
-		if got, err := pack.ReadEntry(w.fetch(*w.get("live").Code.Location), "bootstrap", 1<<20); err != nil || string(got) != want.code {
+		if got, err := pack.ReadEntry(bytes.NewReader(w.fetch(*w.get("live").Code.Location)), "bootstrap", 1<<20); err != nil || string(got) != want.code {
 			w.violate("live has the code %q, and the branch says %q", got, want.code)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
+	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -66,9 +67,10 @@ type Canary interface {
 
 // Downloader downloads packages.
 type Downloader interface {
-	// Package returns the package that c was observed with. Its error wraps
-	// plan.ErrReobserve if that is gone, or is not the one of c's CodeSHA256.
-	Package(ctx context.Context, c plan.Configuration) ([]byte, error)
+	// Package writes the package that c was observed with to w, unless it has more than max
+	// bytes. After an error, what w was given is of no use; it wraps plan.ErrReobserve if the
+	// package is gone, or is not the one of c's CodeSHA256.
+	Package(ctx context.Context, c plan.Configuration, w io.Writer, max int64) error
 }
 
 // Keys asks KMS for content keys and for data keys, with errors as Unwrapper has
@@ -102,7 +104,7 @@ type Cleaner interface {
 	DeleteLayerVersion(ctx context.Context, name string, version int64) error
 }
 
-// Options configure a Reconciler. Every field is required.
+// Options configure a Reconciler. Every field is required, unless it says otherwise.
 type Options struct {
 	Observer   Observer
 	Downloader Downloader
@@ -115,6 +117,7 @@ type Options struct {
 	Cleaner    Cleaner
 	Keys       Keys
 	Uploads    Uploads
+	Packages   pack.Builder // how packages are built, and where they are kept meanwhile; the zero one will do
 	Rand       io.Reader
 	Now        func() time.Time
 	Log        *slog.Logger

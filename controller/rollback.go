@@ -253,8 +253,9 @@ func (r *Rollbacks) bundleKey(ctx context.Context, t Target, v plan.Configuratio
 	case v1alpha1.DeliveryEnvironment:
 		data = []byte(v.Environment[plan.BundleVariable])
 	case v1alpha1.DeliveryPackage:
-		if zipped, failed := r.o.Versions.Package(ctx, v); failed == nil {
+		if zipped, failed := download(ctx, r.o.Versions, v, "", pack.MaxStaged); failed == nil {
 			data, _ = pack.ReadEntry(zipped, file, envelope.MaxBundleSize)
+			_ = zipped.Close()
 		}
 	}
 	if bundle, failed := envelope.ParseBundle(data); failed == nil {

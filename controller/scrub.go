@@ -93,7 +93,8 @@ func (r *Reconciler) takeAway(ctx context.Context, l Left, p plan.Plan) (Result,
 		if err != nil {
 			return result, err
 		}
-		if pkg.Zip != nil {
+		defer r.close(ctx, l.Target, pkg.Close)
+		if !pkg.Empty() {
 			if current, err = r.upload(ctx, l.Target, current, pkg, p.CodeReason); err != nil {
 				return result, err
 			}
@@ -123,30 +124,29 @@ func (r *Reconciler) takeAway(ctx context.Context, l Left, p plan.Plan) (Result,
 	return result, nil
 }
 
-// scrubbedPackage returns the deployed package without the bundle, or one without Zip where
-// it has none: somebody may have deployed another one since. Of the format
+// scrubbedPackage returns the deployed package without the bundle, or none where it has
+// none; it is to be closed. Somebody may have deployed another one since. Of the format
 // openssl-aes-256-ctr the config.json stays, as its other members are not sealift's.
 func (r *Reconciler) scrubbedPackage(ctx context.Context, p plan.Plan) (pack.Package, error) {
 	spec := p.Want.Config.Spec.Bundle
-	data, err := r.o.Downloader.Package(ctx, p.Observed.Latest)
+	deployed, unfit, err := r.deployed(ctx, p, spec.Path)
 	if err != nil {
 		return pack.Package{}, err
 	}
-	deployed, err := pack.Inspect(data, spec.Path)
 	m, _ := p.Observed.Mark()
 	switch {
-	case err != nil && p.Observed.Latest.CodeSHA256 != m.CodeSHA256:
+	case unfit != nil && p.Observed.Latest.CodeSHA256 != m.CodeSHA256:
 		return pack.Package{}, nil // not what was applied, and nothing that sealift could have made
-	case err != nil:
-		return pack.Package{}, notScrubbed(spec.Path, err)
+	case unfit != nil:
+		return pack.Package{}, notScrubbed(spec.Path, unfit)
 	case !deployed.HasBundle() || checkReplaced(deployed, spec) != nil:
-		return pack.Package{}, nil
+		return pack.Package{}, deployed.Close()
 	}
-	without, err := deployed.Without()
+	left, err := without(deployed)
 	if err != nil {
 		return pack.Package{}, notScrubbed(spec.Path, err)
 	}
-	return without, nil
+	return left, nil
 }
 
 func notScrubbed(file string, err error) plan.Problem {

@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -154,7 +155,7 @@ func (b *branch) carries(qualifier, path string) string {
 	for _, l := range out.Configuration.Layers {
 		has = append(has, strings.Split(*l.Arn, ":")[6])
 	}
-	if _, err := pack.ReadEntry(b.fetch(*out.Code.Location), path, envelope.MaxBundleSize); err == nil {
+	if _, err := pack.ReadEntry(bytes.NewReader(b.fetch(*out.Code.Location)), path, envelope.MaxBundleSize); err == nil {
 		has = append(has, path)
 	}
 	return strings.Join(has, " ")

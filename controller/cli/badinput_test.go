@@ -73,7 +73,7 @@ func doors(t *testing.T) map[string]func(data []byte) error {
 		"sealed":   func(data []byte) error { return second(envelope.ParseSealed(string(data))) },
 		"bundle":   func(data []byte) error { return second(envelope.ParseBundle(data)) },
 		"zip": func(data []byte) error {
-			deployed, err := pack.Inspect(data, "sealed-config.jwe")
+			deployed, err := pack.Inspect(bytes.NewReader(data), "sealed-config.jwe", pack.MaxZipped)
 			if err == nil {
 				_, err = deployed.Patch([]byte("bundle"))
 			}

@@ -11,12 +11,14 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
+	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -25,6 +27,7 @@ import (
 type pass struct {
 	app      *app
 	uploads  uploads
+	packages pack.Builder
 	unfenced bool
 	// tree is the work tree whose settings say which roles may be assumed; nil: the command
 	// line alone does.
@@ -49,7 +52,7 @@ type made struct {
 // alone is trusted to name roles.
 func (a *app) newPass(memory uploads, tree fs.FS, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
 	return &pass{
-		app: a, uploads: memory, tree: tree, unfenced: unfenced,
+		app: a, uploads: memory, packages: memory.packages(a.now), tree: tree, unfenced: unfenced,
 		sealingKeys: sealingKeys, bases: make(map[string]aws.Config), made: make(map[session]made),
 	}
 }
@@ -94,7 +97,7 @@ func (p *pass) make(ctx context.Context, t controller.Target) (made, error) {
 	functions := x.functions(p.unfenced)
 	m := made{access: x, reconciler: controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions,
-		Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: splitKeys{x.own, x.bundleKeys()}, Uploads: p.uploads,
+		Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: splitKeys{x.own, x.bundleKeys()}, Uploads: p.uploads, Packages: p.packages,
 		Rand: p.app.rand, Now: p.app.now, Log: p.app.log,
 	})}
 	p.made[id] = m
@@ -158,12 +161,22 @@ func (p *pass) with(ctx context.Context, t controller.Target, do func(*controlle
 // markers, which are no secrets.
 type uploads struct {
 	dir       string
+	state     string // what else saves work goes below it; "" keeps nothing
 	temporary bool
 }
 
 func (u uploads) file(function string) string {
 	sum := sha256.Sum256([]byte(function))
 	return filepath.Join(u.dir, hex.EncodeToString(sum[:16]))
+}
+
+// packages returns what builds packages: with the files that it compressed before, where
+// anything is kept.
+func (u uploads) packages(now func() time.Time) pack.Builder {
+	if u.state == "" {
+		return pack.Builder{}
+	}
+	return pack.Builder{Dir: u.state, Cache: pack.NewCache(filepath.Join(u.state, "deflated"), pack.MaxCache, now)}
 }
 
 // Last returns nil for a memory that can't be read: it only saves work.

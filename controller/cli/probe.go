@@ -98,11 +98,12 @@ func (p *probe) live(ctx context.Context, name string) (release, error) {
 	if obs.Live == nil {
 		return release{}, fmt.Errorf("%s has no alias live", name)
 	}
-	data, err := p.functions.Package(ctx, *obs.Live)
-	if err != nil {
+	zipped := pack.NewSpool("")
+	defer zipped.Close()
+	if err := p.functions.Package(ctx, *obs.Live, zipped, pack.MaxZipped); err != nil {
 		return release{}, err
 	}
-	entry, err := pack.ReadEntry(data, "sealed-config.jwe", envelope.MaxBundleSize)
+	entry, err := pack.ReadEntry(zipped, "sealed-config.jwe", envelope.MaxBundleSize)
 	if err != nil {
 		return release{}, err
 	}

@@ -68,7 +68,8 @@ func (f *remoteFlags) credentials() gitsource.Credentials {
 
 // uploadsIn remembers uploads in a git folder.
 func uploadsIn(gitDir string) uploads {
-	return uploads{dir: filepath.Join(gitDir, "sealift", "uploads")}
+	state := filepath.Join(gitDir, "sealift")
+	return uploads{dir: filepath.Join(state, "uploads"), state: state}
 }
 
 // uploadsOf remembers the uploads of a repository: in its git folder if it is on
@@ -85,7 +86,7 @@ func uploadsOf(remote *gitsource.Remote) uploads {
 		dir := filepath.Join(cache, "sealift", "uploads", hex.EncodeToString(sum[:16]))
 		// Chmod fails on a folder of somebody else, who could name a package to be made live.
 		if os.MkdirAll(dir, 0o700) == nil && os.Chmod(dir, 0o700) == nil {
-			return uploads{dir: dir}
+			return uploads{dir: dir, state: filepath.Join(cache, "sealift")}
 		}
 	}
 	dir, err := os.MkdirTemp("", "sealift-uploads-")

@@ -25,6 +25,7 @@ import (
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
 	"sealift.dev/sealift/controller/internal/gitsource"
+	"sealift.dev/sealift/controller/internal/pack"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -171,7 +172,9 @@ func (a *app) original(ctx context.Context, f trialFlags, tree fs.FS, t controll
 	}
 	code, err := placeholder()
 	if spec.Package == nil {
-		code, err = deployed.Package(ctx, conf)
+		var zipped bytes.Buffer
+		err = deployed.Package(ctx, conf, &zipped, pack.MaxZipped)
+		code = zipped.Bytes()
 	}
 	input.Code = &types.FunctionCode{ZipFile: code}
 	own := ":layer:" + plan.Desired{Config: t.Config}.LayerName() + ":"

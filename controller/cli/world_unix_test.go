@@ -3,6 +3,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -194,7 +195,9 @@ func (w *world) found(functions *awslambda.Client, c plan.Configuration) []byte 
 	var err error
 	switch {
 	case where == "":
-		zipped, err = functions.Package(w.t.Context(), c)
+		var taken bytes.Buffer
+		err = functions.Package(w.t.Context(), c, &taken, pack.MaxZipped)
+		zipped = taken.Bytes()
 	case !strings.HasPrefix(where, "/opt/"):
 		return []byte(where)
 	default:
@@ -204,7 +207,7 @@ func (w *world) found(functions *awslambda.Client, c plan.Configuration) []byte 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	data, err := pack.ReadEntry(zipped, name, envelope.MaxBundleSize)
+	data, err := pack.ReadEntry(bytes.NewReader(zipped), name, envelope.MaxBundleSize)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -136,9 +136,9 @@ func TestWritesAreFollowedToTheirEnd(t *testing.T) {
 		if obs.Alias.Version != "1" || obs.Live.CodeSHA256 != codeSHA256(second) {
 			f.t.Errorf("%+v", obs)
 		}
-		data, err := f.client.Package(f.t.Context(), *obs.Live)
-		if err != nil || !bytes.Equal(data, second) {
-			f.t.Errorf("downloaded %d bytes, %v", len(data), err)
+		var data bytes.Buffer
+		if err := f.client.Package(f.t.Context(), *obs.Live, &data, 1<<20); err != nil || !bytes.Equal(data.Bytes(), second) {
+			f.t.Errorf("downloaded %d bytes, %v", data.Len(), err)
 		}
 		again, err := f.client.Publish(f.t.Context(), obs.Latest, "first")
 		if err != nil || again != "1" {
@@ -388,7 +388,7 @@ func TestPackageErrors(t *testing.T) {
 			inBubble(t, awslambda.Options{}, func(f *fixture) {
 				obs := f.observe("")
 				f.respond = func(w http.ResponseWriter, _ *http.Request) bool { test.respond(w); return true }
-				_, err := f.client.Package(f.t.Context(), obs.Latest)
+				err := f.client.Package(f.t.Context(), obs.Latest, io.Discard, 52_428_800)
 				if err == nil || err.Error() != test.err || errors.Is(err, plan.ErrReobserve) != test.again {
 					f.t.Errorf("%v, want %s", err, test.err)
 				}

@@ -1,7 +1,6 @@
 package awslambda
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -14,22 +13,39 @@ import (
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
-// maxPackage is the largest package that can be uploaded again without S3, in bytes
+// maxDirect is the largest package that can be uploaded again without S3, in bytes
 // (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-const maxPackage = 52_428_800
+const maxDirect = 52_428_800
 
-// Package downloads the package of conf and verifies that it is the one of its
-// CodeSHA256; the error wraps plan.ErrReobserve if it is another or gone, because a
-// deploy came in between. The presigned URL is in none of its errors.
-func (c *Client) Package(ctx context.Context, conf plan.Configuration) ([]byte, error) {
-	data, err := c.download(ctx, conf.CodeLocation)
-	if err != nil {
-		return nil, fmt.Errorf("download the package of %s: %w", conf.Name, undownloaded{err})
+// Package downloads the package of conf to w, if it has at most max bytes, and verifies
+// that it is the one of its CodeSHA256: what w was given is that package unless there is an
+// error, which wraps plan.ErrReobserve if it is another or gone, because a deploy came in
+// between. The presigned URL is in no error.
+func (c *Client) Package(ctx context.Context, conf plan.Configuration, w io.Writer, max int64) error {
+	sum := sha256.New()
+	to := &taker{w: w}
+	if err := c.download(ctx, conf.CodeLocation, io.MultiWriter(to, sum), max); err != nil {
+		if to.err != nil {
+			return fmt.Errorf("download the package of %s: %w", conf.Name, to.err)
+		}
+		return fmt.Errorf("download the package of %s: %w", conf.Name, undownloaded{err})
 	}
-	if sum := sha256.Sum256(data); base64.StdEncoding.EncodeToString(sum[:]) != conf.CodeSHA256 {
-		return nil, fmt.Errorf("download the package of %s: it is not the one of its CodeSha256: %w", conf.Name, plan.ErrReobserve)
+	if base64.StdEncoding.EncodeToString(sum.Sum(nil)) != conf.CodeSHA256 {
+		return fmt.Errorf("download the package of %s: it is not the one of its CodeSha256: %w", conf.Name, plan.ErrReobserve)
 	}
-	return data, nil
+	return nil
+}
+
+// taker tells errors of who takes a package apart from those of who sends it.
+type taker struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (t *taker) Write(data []byte) (n int, err error) {
+	n, t.err = t.w.Write(data)
+	return n, t.err
 }
 
 // undownloaded is why there is no package. Downloads come from another host than answers.
@@ -43,10 +59,11 @@ func (u undownloaded) Hint() string {
 	return "check that the network lets through what Lambda's Code.Location leads to (Amazon S3)"
 }
 
-func (c *Client) download(ctx context.Context, location string) ([]byte, error) {
+// download copies what is at location to w, at most max bytes of it.
+func (c *Client) download(ctx context.Context, location string, w io.Writer, max int64) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil || location == "" {
-		return nil, errors.New("the function's Code.Location is not a URL")
+		return errors.New("the function's Code.Location is not a URL")
 	}
 	resp, err := c.http.Do(req)
 	var withURL *url.Error
@@ -54,24 +71,26 @@ func (c *Client) download(ctx context.Context, location string) ([]byte, error) 
 		err = withURL.Err
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return nil, fmt.Errorf("it is gone: %w", plan.ErrReobserve)
+		return fmt.Errorf("it is gone: %w", plan.ErrReobserve)
 	default:
-		return nil, fmt.Errorf("HTTP status %d", resp.StatusCode)
+		return fmt.Errorf("HTTP status %d", resp.StatusCode)
 	}
-	// The buffer has its size from the start, so that there is one copy of the package.
-	var data bytes.Buffer
-	data.Grow(int(min(max(resp.ContentLength, 0), maxPackage)) + bytes.MinRead)
-	if _, err := data.ReadFrom(io.LimitReader(resp.Body, maxPackage+1)); err != nil {
-		return nil, err
+	tooLarge := fmt.Errorf("over the %d bytes that can be delivered again", max)
+	if max == maxDirect {
+		tooLarge = fmt.Errorf("over the %d bytes (50 MB) that Lambda takes in a direct upload", max)
 	}
-	if data.Len() > maxPackage {
-		return nil, fmt.Errorf("over the %d bytes (50 MB) that Lambda takes in a direct upload", maxPackage)
+	if resp.ContentLength > max {
+		return tooLarge
 	}
-	return data.Bytes(), nil
+	n, err := io.Copy(w, io.LimitReader(resp.Body, max+1))
+	if err == nil && n > max {
+		err = tooLarge
+	}
+	return err
 }

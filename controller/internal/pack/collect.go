@@ -24,6 +24,7 @@ type entry struct {
 	size       int64
 	executable bool
 	tree       bool
+	id         string // of the git blob that it is; "" where that is not known
 	data       []byte
 }
 
@@ -84,7 +85,8 @@ func newEntry(path string, d fs.DirEntry) (entry, error) {
 	if err != nil {
 		return entry{}, fmt.Errorf("pack %s: %w", path, err)
 	}
-	return entry{path: path, size: info.Size(), executable: info.Mode()&0o100 != 0, tree: true}, nil
+	id, _ := info.Sys().(string)
+	return entry{path: path, size: info.Size(), executable: info.Mode()&0o100 != 0, tree: true, id: id}, nil
 }
 
 // typeFault says why a file of that type cannot be packed, "" for a regular one.

@@ -11,6 +11,10 @@
 // the local headers anew from the central ones, whose extra fields are others, and the reader under it lets pass what a
 // package that anybody may have deployed has to be checked for.
 //
+// No package is held in memory as a whole: one that is built goes to a Spool as its entries are compressed, and one that is
+// patched is a sequence of parts of the deployed one with the new entry and the new directory between and behind them, of
+// which nothing is copied until it is uploaded.
+//
 // Exclusions are matched by this package's own reading of gitignore(5), tested against git itself. The matcher of
 // go-git was not taken: it lets a negated folder bring back files that a pattern for names excludes, takes dir/** for
 // dir as well, does not retry after **/ and knows no [!a], so that a package would hold other files than git suggests.

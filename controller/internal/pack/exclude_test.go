@@ -86,7 +86,7 @@ func packed(t *testing.T, paths, patterns []string) []string {
 		t.Fatal(err)
 	}
 	names := []string{}
-	for _, line := range unzip(t, built.Zip) {
+	for _, line := range unzip(t, bytesOf(built)) {
 		names = append(names, strings.SplitN(line, " ", 4)[3])
 	}
 	return names
@@ -247,7 +247,7 @@ func FuzzExclude(f *testing.F) {
 		if err != nil || path == "" {
 			return
 		}
-		contents := contentsOf(t, built.Zip)
+		contents := contentsOf(t, bytesOf(built))
 		for _, name := range []string{"kept", path} {
 			if _, there := contents[name]; !there {
 				t.Errorf("%q leaves %q out", pattern, name)

@@ -2,11 +2,14 @@ package pack
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -182,21 +185,55 @@ func folded(name string) string {
 
 // checkContents unpacks every entry into nothing, and never more of it than it claims.
 func (d *Deployed) checkContents() error {
-	inflater, buffer := flate.NewReader(bytes.NewReader(nil)), make([]byte, 32<<10)
+	u := newUnpacking()
 	for _, r := range d.records {
-		body := bytes.NewReader(d.data[r.body:][:r.packed])
-		content := io.Reader(body)
-		if r.method == zip.Deflate {
-			if err := inflater.(flate.Resetter).Reset(body, nil); err != nil {
-				return fmt.Errorf("%s: %w", shown(r.name), err)
-			}
-			content = inflater
+		ok, err := u.check(d.zip, r)
+		if err != nil {
+			return fmt.Errorf("read the zip: %s: %w", shown(r.name), err)
 		}
-		sum := crc32.NewIEEE()
-		size, err := io.CopyBuffer(sum, io.LimitReader(content, r.size+1), buffer)
-		if err != nil || size != r.size || sum.Sum32() != r.crc || body.Len() > 0 {
+		if !ok {
 			return &Error{Path: shown(r.name), Cause: "its content is not of the size and the checksum that it claims"}
 		}
+	}
+	return nil
+}
+
+// unpacking unpacks one entry after the other.
+type unpacking struct {
+	body     *bufio.Reader
+	inflater io.ReadCloser
+	buffer   []byte
+}
+
+func newUnpacking() *unpacking {
+	body := bufio.NewReaderSize(nil, 32<<10)
+	return &unpacking{body: body, inflater: flate.NewReader(body), buffer: make([]byte, 32<<10)}
+}
+
+// check reports whether the content of an entry is as it claims: no more and no less of its compressed bytes is used. The
+// error is one of reading the zip.
+func (u *unpacking) check(from io.ReaderAt, r record) (bool, error) {
+	u.body.Reset(io.NewSectionReader(from, r.body, r.packed))
+	content := io.Reader(u.body)
+	if r.method == zip.Deflate {
+		if err := u.inflater.(flate.Resetter).Reset(u.body, nil); err != nil {
+			return false, err
+		}
+		content = u.inflater
+	}
+	sum := crc32.NewIEEE()
+	size, err := io.CopyBuffer(sum, struct{ io.Reader }{io.LimitReader(content, r.size+1)}, u.buffer)
+	if err != nil {
+		return false, readingFault(err)
+	}
+	_, err = u.body.ReadByte()
+	return size == r.size && sum.Sum32() == r.crc && errors.Is(err, io.EOF), nil
+}
+
+// readingFault returns nil for an error that is due to what was read.
+func readingFault(err error) error {
+	if errors.As(err, new(*fs.PathError)) {
+		return err
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ func overlapping(t testing.TB) []byte {
 
 // descriptorless is a deflated entry of that many zeros that claims another size in both headers.
 func descriptorless(t testing.TB, size int, claimed uint32) []byte {
-	data := build(t, mapOf("x", make([]byte, size)), nil, pack.File{}).Zip
+	data := bytesOf(build(t, mapOf("x", make([]byte, size)), nil, pack.File{}))
 	for mark, offset := range map[string]int{"PK\x03\x04": 22, "PK\x01\x02": 24} {
 		data = at(data, mark, false, offset, binary.LittleEndian.AppendUint32(nil, claimed)...)
 	}
@@ -207,7 +207,7 @@ func hidden(t testing.TB) []byte {
 func TestInspectRefuses(t *testing.T) {
 	for _, test := range faults(t) {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := pack.Inspect(test.data, "sealed-config.jwe")
+			_, err := pack.Inspect(bytes.NewReader(test.data), "sealed-config.jwe", pack.MaxZipped)
 			if err == nil || err.Error() != test.err {
 				t.Errorf("\n got: %v\nwant: %s", err, test.err)
 			}
@@ -216,15 +216,15 @@ func TestInspectRefuses(t *testing.T) {
 }
 
 func TestInspectRefusesSizesAndPaths(t *testing.T) {
-	_, err := pack.Inspect(make([]byte, pack.MaxZipped+1), "sealed-config.jwe")
+	_, err := pack.Inspect(bytes.NewReader(make([]byte, pack.MaxZipped+1)), "sealed-config.jwe", pack.MaxZipped)
 	if want := "the zip has 52428801 bytes, Lambda takes at most 52428800 (50 MB) in a direct upload"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	_, err = pack.Inspect(with(t, nil, "a"), "../x")
+	_, err = pack.Inspect(bytes.NewReader(with(t, nil, "a")), "../x", pack.MaxZipped)
 	if want := "../x: not a path inside the package"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
-	_, err = pack.Inspect(with(t, nil, "Config"), "config/sealed.jwe")
+	_, err = pack.Inspect(bytes.NewReader(with(t, nil, "Config")), "config/sealed.jwe", pack.MaxZipped)
 	if want := "Config: the package holds a file where the bundle's folder goes (config/sealed.jwe); remove it or set spec.bundle.path"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
@@ -233,7 +233,7 @@ func TestInspectRefusesSizesAndPaths(t *testing.T) {
 // What tools make, and what is only unusual, is accepted.
 func TestInspectAccepts(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"built":                    build(t, sample(), nil, bundle).Zip,
+		"built":                    bytesOf(build(t, sample(), nil, bundle)),
 		"streamed":                 streamed(t, "a", "b/", "b/c"),
 		"folder of the bundle":     zipOf(t, []string{"config/", "config/a"}, "", nil),
 		"like the bundle's name":   with(t, nil, "sealed-config.jwe2", "sealed-config", "x/sealed-config.jwe"),
@@ -242,11 +242,11 @@ func TestInspectAccepts(t *testing.T) {
 		"its own name twice":       with(t, extra(0x75, 0x70, 6, 0, 1, 0, 0, 0, 0, 'a'), "a"),
 		"a zip in the zip":         zipOf(t, []string{"a.jar", "b"}, string(with(t, nil, "x")), nil),
 		"what is like an end":      twoEnds(t, 1, 1),
-		"highest ratio of Deflate": build(t, mapOf("x", make([]byte, 10<<20)), nil, pack.File{}).Zip,
+		"highest ratio of Deflate": bytesOf(build(t, mapOf("x", make([]byte, 10<<20)), nil, pack.File{})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"sealed-config.jwe", "config/sealed.jwe"} {
-				if _, err := pack.Inspect(data, path); err != nil {
+				if _, err := pack.Inspect(bytes.NewReader(data), path, pack.MaxZipped); err != nil {
 					t.Error(err)
 				}
 			}

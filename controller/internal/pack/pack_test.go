@@ -95,15 +95,15 @@ func TestBuildPacksTheTreeAndTheBundle(t *testing.T) {
 	slices.SortFunc(want, func(a, b string) int {
 		return strings.Compare(strings.SplitN(a, " ", 4)[3], strings.SplitN(b, " ", 4)[3])
 	})
-	if diff := cmp.Diff(want, unzip(t, built.Zip)); diff != "" {
+	if diff := cmp.Diff(want, unzip(t, bytesOf(built))); diff != "" {
 		t.Error(diff)
 	}
-	all := sha256.Sum256(built.Zip)
+	all := sha256.Sum256(bytesOf(built))
 	if built.SHA256 != base64.StdEncoding.EncodeToString(all[:]) {
 		t.Errorf("SHA256 = %s", built.SHA256)
 	}
 	for path, file := range tree {
-		got, err := pack.ReadEntry(built.Zip, path, int64(len(file.Data)))
+		got, err := pack.ReadEntry(bytes.NewReader(bytesOf(built)), path, int64(len(file.Data)))
 		if err != nil || !bytes.Equal(got, file.Data) {
 			t.Errorf("%s reads back as %d bytes, %v", path, len(got), err)
 		}
@@ -112,7 +112,7 @@ func TestBuildPacksTheTreeAndTheBundle(t *testing.T) {
 
 func TestBuildWithoutABundle(t *testing.T) {
 	built := build(t, fstest.MapFS{"a": {Data: []byte("1")}}, nil, pack.File{})
-	if diff := cmp.Diff([]string{"-rw-r--r-- 1 6b86b273 a"}, unzip(t, built.Zip)); diff != "" {
+	if diff := cmp.Diff([]string{"-rw-r--r-- 1 6b86b273 a"}, unzip(t, bytesOf(built))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -121,7 +121,7 @@ func TestBuildWithoutABundle(t *testing.T) {
 // stored and deflated.
 func TestBuildHeaders(t *testing.T) {
 	built := build(t, sample(), nil, bundle)
-	archive, err := zip.NewReader(bytes.NewReader(built.Zip), int64(len(built.Zip)))
+	archive, err := zip.NewReader(bytes.NewReader(bytesOf(built)), int64(len(bytesOf(built))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestBuildHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		local := built.Zip[at-30-int64(len(file.Name)):]
+		local := bytesOf(built)[at-30-int64(len(file.Name)):]
 		if !bytes.HasPrefix(local, []byte("PK\x03\x04")) || binary.LittleEndian.Uint32(local[14:]) != file.CRC32 {
 			t.Errorf("%s: the local header has extra fields or no checksum", file.Name)
 		}
@@ -173,7 +173,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !bytes.Equal(build(t, sample(), nil, bundle).Zip, build(t, os.DirFS(dir), nil, bundle).Zip) {
+	if !bytes.Equal(bytesOf(build(t, sample(), nil, bundle)), bytesOf(build(t, os.DirFS(dir), nil, bundle))) {
 		t.Error("the same files on disk and in memory make different packages")
 	}
 }
@@ -226,7 +226,7 @@ func TestBuildRefuses(t *testing.T) {
 			if errors.As(err, &fault) != (test.path != "") || fault != nil && fault.Path != test.path {
 				t.Errorf("as *pack.Error: %+v, want path %q", fault, test.path)
 			}
-			if built.Zip != nil {
+			if bytesOf(built) != nil {
 				t.Error("a package came with the error")
 			}
 		})
@@ -240,7 +240,7 @@ func TestWhatIsExcludedIsNotRefused(t *testing.T) {
 	}
 	built := build(t, tree, []string{"link", "module/", "/sealed-config.jwe", `b\\c`, "caches"}, bundle)
 	var names []string
-	for _, line := range unzip(t, built.Zip) {
+	for _, line := range unzip(t, bytesOf(built)) {
 		names = append(names, strings.SplitN(line, " ", 4)[3])
 	}
 	if diff := cmp.Diff([]string{"a", "sealed-config.jwe"}, names); diff != "" {
@@ -332,8 +332,8 @@ func TestBuildEntryLimit(t *testing.T) {
 		t.Errorf("with the bundle: %v", err)
 	}
 	built := build(t, tree, []string{"00000"}, bundle)
-	end := built.Zip[bytes.LastIndex(built.Zip, []byte("PK\x05\x06")):]
-	if entries := binary.LittleEndian.Uint16(end[10:]); entries != pack.MaxEntries || bytes.Contains(built.Zip[len(built.Zip)-100:], []byte("PK\x06\x06")) {
+	end := bytesOf(built)[bytes.LastIndex(bytesOf(built), []byte("PK\x05\x06")):]
+	if entries := binary.LittleEndian.Uint16(end[10:]); entries != pack.MaxEntries || bytes.Contains(bytesOf(built)[len(bytesOf(built))-100:], []byte("PK\x06\x06")) {
 		t.Errorf("%d entries, or a ZIP64 directory", entries)
 	}
 	tree["more"] = &fstest.MapFile{}
@@ -378,7 +378,7 @@ func FuzzBuildName(f *testing.F) {
 		if !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00\n") || strings.EqualFold(name, "x") || strings.HasPrefix(strings.ToLower(name), "x/") {
 			t.Errorf("accepted %q", name)
 		}
-		got, err := pack.ReadEntry(built.Zip, name, 4)
+		got, err := pack.ReadEntry(bytes.NewReader(bytesOf(built)), name, 4)
 		if err != nil || string(got) != "data" {
 			t.Errorf("%q reads back as %q, %v", name, got, err)
 		}
@@ -400,4 +400,19 @@ func BenchmarkBuild(b *testing.B) {
 	for b.Loop() {
 		build(b, tree, nil, bundle)
 	}
+}
+
+// bytesOf returns the bytes of a package, nil for none.
+func bytesOf(p interface {
+	Empty() bool
+	Bytes() ([]byte, error)
+}) []byte {
+	if p.Empty() {
+		return nil
+	}
+	data, err := p.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return data
 }

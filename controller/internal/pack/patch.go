@@ -1,8 +1,7 @@
 package pack
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 )
@@ -22,10 +21,10 @@ type Patched struct {
 func (d *Deployed) HasBundle() bool { return d.bundleIndex() >= 0 }
 
 // Bundle returns the content of the entry at the bundle's path, as [ReadEntry] does.
-func (d *Deployed) Bundle(max int64) ([]byte, error) { return ReadEntry(d.data, d.bundle, max) }
+func (d *Deployed) Bundle(max int64) ([]byte, error) { return ReadEntry(d.zip, d.bundle, max) }
 
 // Entry returns the content of one file of the package, as [ReadEntry] does.
-func (d *Deployed) Entry(name string, max int64) ([]byte, error) { return ReadEntry(d.data, name, max) }
+func (d *Deployed) Entry(name string, max int64) ([]byte, error) { return ReadEntry(d.zip, name, max) }
 
 func (d *Deployed) bundleIndex() int {
 	for i, r := range d.records {
@@ -39,16 +38,10 @@ func (d *Deployed) bundleIndex() int {
 // Patch returns the package with bundle in the place of the entry at the bundle's path, or behind the last entry if there
 // is none. Every other entry keeps its bytes (both headers, compressed data, data descriptor) and its place in the order;
 // of its headers only the offset in the directory moves. The zip's comment stays. The bundle's own entry is written as
-// [Build] writes it. Patch refuses what is over the limits of Build then; the same package and bundle give the same bytes.
+// [Build] writes it. Patch refuses what is over [MaxUnzipped] then; the same package and bundle give the same bytes.
+//
+// Of the package nothing is copied: what Patch returns reads from it, and closes it.
 func (d *Deployed) Patch(bundle []byte) (Patched, error) {
-	added, err := write(nil, []entry{{path: d.bundle, size: int64(len(bundle)), data: bundle}})
-	if err != nil {
-		return Patched{}, err
-	}
-	own := Deployed{data: added.Zip, bundle: d.bundle}
-	if err := own.parse(); err != nil {
-		return Patched{}, err
-	}
 	place := d.bundleIndex()
 	p := Patched{Unchanged: len(d.records), Replaced: place >= 0}
 	unzipped := d.unzipped() + int64(len(bundle))
@@ -59,13 +52,25 @@ func (d *Deployed) Patch(bundle []byte) (Patched, error) {
 	if unzipped > MaxUnzipped {
 		return Patched{}, fmt.Errorf("the package's files have %d bytes with the bundle, Lambda unpacks at most %d (250 MB)", unzipped, MaxUnzipped)
 	}
-	p.Zip = d.assemble(place, added.Zip[:own.end], own.records[0].central)
-	if len(p.Zip) > MaxZipped {
-		return Patched{}, fmt.Errorf("the package has %d bytes with the bundle, Lambda takes at most %d (50 MB) in a direct upload", len(p.Zip), MaxZipped)
+	local, central, err := single(entry{path: d.bundle, size: int64(len(bundle)), data: bundle})
+	if err != nil {
+		return Patched{}, err
 	}
-	sum := sha256.Sum256(p.Zip)
-	p.SHA256 = base64.StdEncoding.EncodeToString(sum[:])
-	return p, nil
+	p.Package, err = d.assemble(place, local, central)
+	return p, err
+}
+
+// single returns the parts of a zip of one entry: the entry, and its header in the directory.
+func single(e entry) (local, central []byte, err error) {
+	var out bytes.Buffer
+	if err := write(&out, nil, []entry{e}, Builder{}.settled(), new(Package)); err != nil {
+		return nil, nil, err
+	}
+	own := Deployed{zip: section(bytes.NewReader(out.Bytes())), bundle: e.path}
+	if err := own.parse(); err != nil {
+		return nil, nil, err
+	}
+	return out.Bytes()[:own.end], own.records[0].central, nil
 }
 
 // Without returns the package without the entry at the bundle's path, every other entry as [Deployed.Patch] keeps it. A
@@ -78,55 +83,59 @@ func (d *Deployed) Without() (Package, error) {
 	if len(d.records) == 1 {
 		return Package{}, fmt.Errorf("take %s out of the package: nothing else is in it", printable(d.bundle))
 	}
-	zipped := d.assemble(place, nil, nil)
-	sum := sha256.Sum256(zipped)
-	return Package{Zip: zipped, SHA256: base64.StdEncoding.EncodeToString(sum[:])}, nil
+	return d.assemble(place, nil, nil)
 }
 
-// assemble writes the zip again, with one entry for that at place, or behind all if place is negative. Without a central
+// assemble makes the zip again, with one entry for that at place, or behind all if place is negative. Without a central
 // header the entry at place is left out.
-func (d *Deployed) assemble(place int, local, central []byte) []byte {
-	out := make([]byte, 0, len(d.data)+len(local)+len(central))
-	starts := make([]int, len(d.records))
+func (d *Deployed) assemble(place int, local, central []byte) (Package, error) {
+	var out assembly
+	starts := make([]int64, len(d.records))
 	for _, i := range d.order() {
-		starts[i] = len(out)
 		if i == place {
-			out = append(out, local...)
+			starts[i] = out.addBytes(local)
 		} else {
-			out = append(out, d.data[d.records[i].start:d.records[i].end]...)
+			starts[i] = out.add(d.zip, d.records[i].start, d.records[i].end-d.records[i].start)
 		}
 	}
-	added := len(out)
+	added := out.size
 	if place < 0 {
-		out = append(out, local...)
+		out.addBytes(local)
 	}
-	directory, count := len(out), len(d.records)
+	var directory []byte
+	count := len(d.records)
 	for i, r := range d.records {
 		if i == place && central == nil {
 			count--
 		} else if i == place {
-			out = appendCentral(out, central, starts[i])
+			directory = appendCentral(directory, central, starts[i])
 		} else {
-			out = appendCentral(out, r.central, starts[i])
+			directory = appendCentral(directory, r.central, starts[i])
 		}
 	}
 	if place < 0 {
-		out = appendCentral(out, central, added)
+		directory = appendCentral(directory, central, added)
 		count++
 	}
-	size := len(out) - directory
-	out = append(out, endMark...)
+	out.addBytes(d.appendEnd(directory, count, out.size))
+	return out.digested(d.under)
+}
+
+// appendEnd appends the end of the zip to its directory, which starts at an offset.
+func (d *Deployed) appendEnd(directory []byte, count int, start int64) []byte {
+	size := len(directory)
+	out := append(directory, endMark...)
 	out = binary.LittleEndian.AppendUint32(out, 0) // this disk and that of the directory
 	out = binary.LittleEndian.AppendUint16(out, uint16(count))
 	out = binary.LittleEndian.AppendUint16(out, uint16(count))
 	out = binary.LittleEndian.AppendUint32(out, uint32(size))
-	out = binary.LittleEndian.AppendUint32(out, uint32(directory))
+	out = binary.LittleEndian.AppendUint32(out, uint32(start))
 	out = binary.LittleEndian.AppendUint16(out, uint16(len(d.comment)))
 	return append(out, d.comment...)
 }
 
 // appendCentral appends a header of the directory for an entry that starts at an offset.
-func appendCentral(out, header []byte, start int) []byte {
+func appendCentral(out, header []byte, start int64) []byte {
 	at := len(out)
 	out = append(out, header...)
 	binary.LittleEndian.PutUint32(out[at+42:], uint32(start))

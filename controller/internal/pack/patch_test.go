@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,7 +53,7 @@ func streamed(t testing.TB, names ...string) []byte {
 
 func patch(t testing.TB, data []byte, bundle string) pack.Patched {
 	t.Helper()
-	deployed, err := pack.Inspect(data, "sealed-config.jwe")
+	deployed, err := pack.Inspect(bytes.NewReader(data), "sealed-config.jwe", pack.MaxZipped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,15 +109,15 @@ func TestPatchKeepsEveryOtherByte(t *testing.T) {
 		want pack.Patched
 	}{
 		{name: "added", data: plain, want: pack.Patched{Unchanged: 4}},
-		{name: "replaced at the end", data: first.Zip, want: pack.Patched{Unchanged: 4, Replaced: true}},
+		{name: "replaced at the end", data: bytesOf(first), want: pack.Patched{Unchanged: 4, Replaced: true}},
 		{name: "replaced between others", data: between, want: pack.Patched{Unchanged: 2, Replaced: true}},
-		{name: "built", data: build(t, sample(), nil, pack.File{Path: bundle, Data: []byte("x")}).Zip, want: pack.Patched{Unchanged: 11, Replaced: true}},
+		{name: "built", data: bytesOf(build(t, sample(), nil, pack.File{Path: bundle, Data: []byte("x")})), want: pack.Patched{Unchanged: 11, Replaced: true}},
 		{name: "no entries", data: streamed(t), want: pack.Patched{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before, contents := directory(t, test.data, bundle)
 			got := patch(t, test.data, "another bundle")
-			after, now := directory(t, got.Zip, bundle)
+			after, now := directory(t, bytesOf(got), bundle)
 			if diff := cmp.Diff(before, after); diff != "" {
 				t.Errorf("other entries (-before +after):\n%s", diff)
 			}
@@ -124,23 +125,23 @@ func TestPatchKeepsEveryOtherByte(t *testing.T) {
 			if diff := cmp.Diff(contents, now); diff != "" {
 				t.Errorf("contents (-want +got):\n%s", diff)
 			}
-			sum := sha256.Sum256(got.Zip)
+			sum := sha256.Sum256(bytesOf(got))
 			if got.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
 				t.Errorf("digest %s", got.SHA256)
 			}
 			if got.Unchanged != test.want.Unchanged || got.Replaced != test.want.Replaced {
 				t.Errorf("%d unchanged, replaced %t", got.Unchanged, got.Replaced)
 			}
-			if again := patch(t, test.data, "another bundle"); !bytes.Equal(again.Zip, got.Zip) {
+			if again := patch(t, test.data, "another bundle"); !bytes.Equal(bytesOf(again), bytesOf(got)) {
 				t.Error("the same again gives other bytes")
 			}
 		})
 	}
 	// All that is ahead of the directory is there byte by byte: local headers and data descriptors too.
-	if local := plain[:bytes.Index(plain, []byte("PK\x01\x02"))]; !bytes.HasPrefix(first.Zip, local) {
+	if local := plain[:bytes.Index(plain, []byte("PK\x01\x02"))]; !bytes.HasPrefix(bytesOf(first), local) {
 		t.Error("the local entries are not what they were")
 	}
-	if !bytes.HasSuffix(first.Zip, []byte("made by a pipeline")) {
+	if !bytes.HasSuffix(bytesOf(first), []byte("made by a pipeline")) {
 		t.Error("the comment is gone")
 	}
 }
@@ -148,7 +149,7 @@ func TestPatchKeepsEveryOtherByte(t *testing.T) {
 // What is patched twice with one bundle is as if patched once.
 func TestPatchIsIdempotent(t *testing.T) {
 	once := patch(t, streamed(t, "a", "b"), "bundle")
-	if twice := patch(t, once.Zip, "bundle"); !bytes.Equal(once.Zip, twice.Zip) {
+	if twice := patch(t, bytesOf(once), "bundle"); !bytes.Equal(bytesOf(once), bytesOf(twice)) {
 		t.Error("the bytes differ")
 	}
 }
@@ -165,7 +166,7 @@ func TestPatchKeepsAnotherOrder(t *testing.T) {
 	}
 	other := slices.Concat(data[:start], turned, data[end:])
 	before, _ := directory(t, other, "")
-	after, _ := directory(t, patch(t, other, "x").Zip, "sealed-config.jwe")
+	after, _ := directory(t, bytesOf(patch(t, other, "x")), "sealed-config.jwe")
 	if diff := cmp.Diff(before, after); diff != "" || len(before) != 3 {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
@@ -173,7 +174,7 @@ func TestPatchKeepsAnotherOrder(t *testing.T) {
 
 func TestPatchRefusesWhatIsTooLarge(t *testing.T) {
 	noise := fstest.MapFS{"noise": {Data: make([]byte, 1<<20)}}
-	deployed, err := pack.Inspect(build(t, noise, nil, pack.File{}).Zip, "sealed-config.jwe")
+	deployed, err := pack.Inspect(bytes.NewReader(bytesOf(build(t, noise, nil, pack.File{}))), "sealed-config.jwe", pack.MaxZipped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,31 +184,31 @@ func TestPatchRefusesWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// A package is copied once: there is one in memory that comes in and one that goes out.
-func TestPatchCopiesOnce(t *testing.T) {
+// A package is not copied: what is patched reads from it.
+func TestPatchCopiesNothing(t *testing.T) {
 	const size = 32 << 20
 	noise := make([]byte, size)
 	rand.NewChaCha8([32]byte{2}).Read(noise)
-	data := build(t, fstest.MapFS{"noise": {Data: noise}}, nil, pack.File{}).Zip
+	data := bytesOf(build(t, fstest.MapFS{"noise": {Data: noise}}, nil, pack.File{}))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	patch(t, data, "bundle")
 	runtime.ReadMemStats(&after)
-	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > size+4<<20 {
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4<<20 {
 		t.Errorf("%d bytes allocated for a package of %d", allocated, len(data))
 	}
 }
 
 func TestBundleOfADeployedPackage(t *testing.T) {
-	data := patch(t, streamed(t, "a"), "bundle").Zip
-	deployed, err := pack.Inspect(data, "sealed-config.jwe")
+	data := bytesOf(patch(t, streamed(t, "a"), "bundle"))
+	deployed, err := pack.Inspect(bytes.NewReader(data), "sealed-config.jwe", pack.MaxZipped)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := deployed.Bundle(6); string(got) != "bundle" || err != nil || !deployed.HasBundle() {
 		t.Errorf("%q, %v", got, err)
 	}
-	if deployed, err = pack.Inspect(data, "other"); err != nil || deployed.HasBundle() {
+	if deployed, err = pack.Inspect(bytes.NewReader(data), "other", pack.MaxZipped); err != nil || deployed.HasBundle() {
 		t.Errorf("a bundle that is not there, %v", err)
 	}
 }
@@ -217,8 +218,8 @@ func TestBundleOfADeployedPackage(t *testing.T) {
 func FuzzPatch(f *testing.F) {
 	f.Add(streamed(f, "bootstrap", "lib/", "lib/data.txt"), "sealed-config.jwe", []byte("bundle"))
 	f.Add(streamed(f, "a", "sealed-config.jwe", "b"), "sealed-config.jwe", []byte(""))
-	f.Add(build(f, sample(), nil, bundle).Zip, "sealed-config.jwe", []byte("bundle"))
-	f.Add(build(f, sample(), nil, bundle).Zip, "lib/sealed-config.jwe", bytes.Repeat([]byte("b"), 1000))
+	f.Add(bytesOf(build(f, sample(), nil, bundle)), "sealed-config.jwe", []byte("bundle"))
+	f.Add(bytesOf(build(f, sample(), nil, bundle)), "lib/sealed-config.jwe", bytes.Repeat([]byte("b"), 1000))
 	f.Add([]byte("PK\x05\x06"+strings.Repeat("\x00", 18)), "x", []byte("bundle"))
 	for _, fault := range faults(f) {
 		if len(fault.data) < 1<<16 { // larger seeds slow the fuzzing down
@@ -226,7 +227,7 @@ func FuzzPatch(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, path string, content []byte) {
-		deployed, err := pack.Inspect(data, path)
+		deployed, err := pack.Inspect(bytes.NewReader(data), path, pack.MaxZipped)
 		if err != nil {
 			return
 		}
@@ -234,16 +235,42 @@ func FuzzPatch(f *testing.F) {
 		if err != nil {
 			return
 		}
+		readAnyhow(t, patched.Package)
 		before, contents := directory(t, data, path)
-		after, now := directory(t, patched.Zip, path)
+		after, now := directory(t, bytesOf(patched), path)
 		contents[path] = string(content)
 		if !slices.Equal(before, after) || !cmp.Equal(contents, now) {
 			t.Error("other entries changed")
 		}
-		if again, err := pack.Inspect(patched.Zip, path); err != nil || !again.HasBundle() {
+		if again, err := pack.Inspect(bytes.NewReader(bytesOf(patched)), path, pack.MaxZipped); err != nil || !again.HasBundle() {
 			t.Errorf("what was patched is not accepted: %v", err)
 		}
 	})
+}
+
+// readAnyhow checks that a package has its size and its digest, in whichever way it is read.
+func readAnyhow(t testing.TB, p pack.Package) {
+	t.Helper()
+	want := bytesOf(p)
+	sum := sha256.Sum256(want)
+	if p.Size() != int64(len(want)) || p.SHA256 != base64.StdEncoding.EncodeToString(sum[:]) {
+		t.Errorf("%d bytes and %s, want %d and %x", p.Size(), p.SHA256, len(want), sum)
+	}
+	if err := iotest.TestReader(p.Reader(), want); err != nil && len(want) < 1<<16 {
+		t.Error(err)
+	}
+	var written bytes.Buffer
+	if n, err := p.WriteTo(&written); err != nil || n != p.Size() || !bytes.Equal(written.Bytes(), want) {
+		t.Errorf("%d bytes written, %v", n, err)
+	}
+	part := make([]byte, 7)
+	for at := int64(0); at <= p.Size(); at += 1 + p.Size()/50 {
+		n, err := p.ReadAt(part, at)
+		rest := want[at:min(at+int64(len(part)), p.Size())]
+		if !bytes.Equal(part[:n], rest) || (err == io.EOF) != (n < len(part)) || err != nil && err != io.EOF {
+			t.Errorf("at %d of %d: %q, %v; want %q", at, p.Size(), part[:n], err, rest)
+		}
+	}
 }
 
 // Without takes the bundle out and leaves every other byte of every other entry; put into what is left, it gives the
@@ -256,21 +283,21 @@ func TestWithout(t *testing.T) {
 	}
 	inspect := func(data []byte) *pack.Deployed {
 		t.Helper()
-		d, err := pack.Inspect(data, "sealed-config.jwe")
+		d, err := pack.Inspect(bytes.NewReader(data), "sealed-config.jwe", pack.MaxZipped)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return d
 	}
-	patched, err := inspect(plain.Zip).Patch([]byte("bundle"))
+	patched, err := inspect(bytesOf(plain)).Patch([]byte("bundle"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, err := inspect(patched.Zip).Without()
-	if err != nil || !bytes.Equal(left.Zip, plain.Zip) || left.SHA256 != plain.SHA256 {
+	left, err := inspect(bytesOf(patched)).Without()
+	if err != nil || !bytes.Equal(bytesOf(left), bytesOf(plain)) || left.SHA256 != plain.SHA256 {
 		t.Errorf("%v: not the package that the bundle was put into", err)
 	}
-	if _, err := inspect(plain.Zip).Without(); !errors.Is(err, pack.ErrNoEntry) {
+	if _, err := inspect(bytesOf(plain)).Without(); !errors.Is(err, pack.ErrNoEntry) {
 		t.Errorf("without a bundle: %v", err)
 	}
 	alone, err := pack.Alone(pack.File{Path: "sealed-config.jwe", Data: []byte("bundle")})
@@ -278,13 +305,13 @@ func TestWithout(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := pack.Alone(pack.File{Path: "sealed-config.jwe", Data: []byte("bundle")})
-	if err != nil || !bytes.Equal(alone.Zip, again.Zip) {
+	if err != nil || !bytes.Equal(bytesOf(alone), bytesOf(again)) {
 		t.Errorf("not the same bytes again: %v", err)
 	}
-	if content, err := pack.ReadEntry(alone.Zip, "sealed-config.jwe", 100); err != nil || string(content) != "bundle" {
+	if content, err := pack.ReadEntry(bytes.NewReader(bytesOf(alone)), "sealed-config.jwe", 100); err != nil || string(content) != "bundle" {
 		t.Errorf("%q, %v", content, err)
 	}
-	_, err = inspect(alone.Zip).Without()
+	_, err = inspect(bytesOf(alone)).Without()
 	if want := "take sealed-config.jwe out of the package: nothing else is in it"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -2,7 +2,6 @@ package pack
 
 import (
 	"archive/zip"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,8 +26,8 @@ const (
 // be a plain file, stored or deflated and not encrypted, and its content has to have the size and checksum that the zip
 // gives. Whatever sizes the zip claims, no more than max bytes and one are unpacked. The error wraps [ErrNoEntry] when
 // there is no such entry.
-func ReadEntry(data []byte, name string, max int64) ([]byte, error) {
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+func ReadEntry(from Zip, name string, max int64) ([]byte, error) {
+	archive, err := zip.NewReader(from, from.Size())
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, fmt.Errorf("read zip: %w", err)
 	}

@@ -63,7 +63,7 @@ func bomb(t testing.TB, size int, claim uint64) []byte {
 }
 
 func TestReadEntry(t *testing.T) {
-	good := build(t, sample(), nil, bundle).Zip
+	good := bytesOf(build(t, sample(), nil, bundle))
 	flip := bytes.Clone(good)
 	flip[bytes.Index(flip, []byte("eyJ.bundle"))] ^= 1
 	for _, test := range []struct {
@@ -101,7 +101,7 @@ func TestReadEntry(t *testing.T) {
 		{name: "truncated", data: good[:len(good)-1], entry: "x", max: 1, err: "read zip: zip: not a valid zip file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := pack.ReadEntry(test.data, test.entry, test.max)
+			got, err := pack.ReadEntry(bytes.NewReader(test.data), test.entry, test.max)
 			text := ""
 			if err != nil {
 				text = err.Error()
@@ -119,7 +119,7 @@ func TestReadEntry(t *testing.T) {
 // FuzzReadEntry checks that no zip makes it read past its limit, and that what it reads of
 // one is what another reader of zips finds under that name, once.
 func FuzzReadEntry(f *testing.F) {
-	good := build(f, sample(), nil, bundle).Zip
+	good := bytesOf(build(f, sample(), nil, bundle))
 	f.Add(good, "sealed-config.jwe")
 	f.Add(good, "index.js")
 	f.Add(zipOf(f, []string{"x", "x"}, "1", nil), "x")
@@ -130,7 +130,7 @@ func FuzzReadEntry(f *testing.F) {
 	f.Add([]byte("PK\x05\x06"+strings.Repeat("\x00", 18)), "")
 	f.Fuzz(func(t *testing.T, data []byte, name string) {
 		const limit = 1 << 10
-		content, err := pack.ReadEntry(data, name, limit)
+		content, err := pack.ReadEntry(bytes.NewReader(data), name, limit)
 		if len(content) > limit || err != nil && content != nil {
 			t.Errorf("%d bytes, %v", len(content), err)
 		}

@@ -47,7 +47,7 @@ func TestInspectAcceptsZipsOfTools(t *testing.T) {
 			}
 			patched := patch(t, data, "bundle")
 			before, _ := directory(t, data, "")
-			after, _ := directory(t, patched.Zip, "sealed-config.jwe")
+			after, _ := directory(t, bytesOf(patched), "sealed-config.jwe")
 			if !slices.Equal(before, after) || patched.Unchanged != len(before) {
 				t.Errorf("before %q\nafter %q", before, after)
 			}
@@ -74,7 +74,7 @@ func TestPatchedIsReadByTools(t *testing.T) {
 			}
 			dir := t.TempDir()
 			first := patch(t, streamed(t, "bootstrap", "lib/", "lib/data.txt"), "first bundle")
-			if err := os.WriteFile(filepath.Join(dir, "out.zip"), patch(t, first.Zip, content).Zip, 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, "out.zip"), bytesOf(patch(t, bytesOf(first), content)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			run := func(args []string, want string) {
