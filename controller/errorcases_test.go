@@ -62,20 +62,20 @@ func scenarios() []scenario {
 	built, layer, env, patched := to("package", false), to("layer", true), to("environment", true), to("package", true)
 	return []scenario{
 		{"first package", nothing, built, false, false,
-			[]string{"CreateAlias", "Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "GetFunctionCodeSigningConfig", "PublishVersion", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
+			[]string{"CreateAlias", "Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
 			[]string{"CreateAlias"}},
 		{"secret in a package", live(built), built, true, false,
-			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "GetFunctionCodeSigningConfig", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
+			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
 			[]string{"Decrypt", "GenerateDataKey", "GetFunction", "UpdateAlias", "UpdateFunctionCode"}},
 		{"secret in a layer", live(layer), layer, true, false,
-			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "GetFunctionCodeSigningConfig", "PublishLayerVersion", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"},
+			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "PublishLayerVersion", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"},
 			[]string{"PublishLayerVersion", "UpdateFunctionConfiguration"}},
 		{"secret in the environment", live(env), env, true, false,
 			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"},
 			[]string{"GetAlias", "PublishVersion"}},
 		{"secret in a patched package", live(patched), patched, true, false,
-			[]string{"Decrypt", "Download", "GenerateDataKey", "GetAlias", "GetFunction", "GetFunctionCodeSigningConfig", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
-			[]string{"Download", "GetFunctionCodeSigningConfig"}},
+			[]string{"Decrypt", "Download", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
+			[]string{"Download"}},
 		{"layer of an apply that was cut off", live(layer), layer, true, true,
 			[]string{"GetAlias", "GetFunction", "GetLayerVersionByArn", "ListLayerVersions", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"},
 			[]string{"GetLayerVersionByArn", "ListLayerVersions"}},
@@ -176,7 +176,7 @@ func broken(operation string) []mishap {
 	for name, fault := range faults {
 		class := unreadable
 		switch said := fault.Kind == localaws.FaultAnswer && fault.Status == 200; {
-		case said && (operation == "GetFunctionCodeSigningConfig" || strings.HasPrefix(operation, "ListLayer") || strings.HasPrefix(operation, "GetLayer")):
+		case said && (strings.HasPrefix(operation, "ListLayer") || strings.HasPrefix(operation, "GetLayer")):
 			class = always(either) // what lacks everything says that there is none
 		case said && fault.Body != "garbage" && strings.HasPrefix(operation, "UpdateFunction"):
 			class = always(either) // what was done is read
@@ -231,7 +231,7 @@ func refused(e localaws.ErrorAnswer) func(operation string) plan.Class {
 		case "ResourceNotFoundException":
 			return missing(operation)
 		case "AccessDeniedException":
-			if operation == "GetFunctionCodeSigningConfig" || operation == "ListLayerVersions" {
+			if operation == "ListLayerVersions" {
 				return "" // who may not ask goes without
 			}
 		case "NoSuchKey":
@@ -249,7 +249,7 @@ func missing(operation string) plan.Class {
 	switch operation {
 	case "GetAlias", "CreateAlias", "UpdateAlias":
 		return reobserve
-	case "GetFunctionCodeSigningConfig", "ListLayerVersions", "GetLayerVersionByArn":
+	case "ListLayerVersions", "GetLayerVersionByArn":
 		return ""
 	}
 	return plan.Stalled

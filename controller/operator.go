@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 
+	"sealift.dev/sealift/controller/internal/lanes"
 	"sealift.dev/sealift/controller/internal/plan"
 )
 
@@ -46,7 +47,7 @@ type OperatorOptions struct {
 	Reconciler  func(ctx context.Context, t Target) (*Reconciler, error)
 	SealingKeys []string      // ARNs; see Reconciler.Apply
 	Interval    time.Duration // between two looks at the branch
-	Workers     int           // passes at the same time
+	Workers     int           // passes at the same time of functions of an account in a region
 	Recorder    Recorder
 	Now         func() time.Time
 	Log         *slog.Logger
@@ -64,6 +65,9 @@ const (
 	// lookLimit and passLimit bound what waits for others: a git server, AWS.
 	lookLimit = 10 * time.Minute
 	passLimit = 30 * time.Minute
+
+	// maxPasses bounds the passes at the same time of all accounts and regions together.
+	maxPasses = 256
 
 	// firstRetry is how long a config waits after its first failed pass; the time doubles
 	// with each further one, up to lastRetry.
@@ -101,13 +105,17 @@ func NewOperator(o OperatorOptions) *Operator {
 // when those in hand have come to their end, or were interrupted by the end of passes.
 func (o *Operator) Run(ctx, passes context.Context) {
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry))
-	var workers sync.WaitGroup
-	for range o.o.Workers {
-		workers.Go(func() {
-			for o.work(ctx, passes, queue) {
+	pool := lanes.New(o.o.Workers, maxPasses)
+	var dispatcher sync.WaitGroup
+	dispatcher.Go(func() {
+		for {
+			key, ended := queue.Get()
+			if ended {
+				return
 			}
-		})
-	}
+			pool.Go(o.lane(key), func() { o.work(ctx, passes, queue, key) })
+		}
+	})
 	ticker := time.NewTicker(o.o.Interval)
 	defer ticker.Stop()
 	var logged error
@@ -134,27 +142,34 @@ func (o *Operator) Run(ctx, passes context.Context) {
 		}
 	}
 	queue.ShutDown()
-	workers.Wait()
+	dispatcher.Wait()
+	pool.Wait()
 }
 
-// work does the next pass of the queue. It returns false when there will be none.
-func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLimitingInterface[string]) bool {
-	key, ended := queue.Get()
-	if ended {
-		return false
+// lane returns what a pass holds up no pass of another: functions of another account or
+// region have quotas of their own, and are not to wait for what theirs let through.
+func (o *Operator) lane(key string) string {
+	if key == sweepKey {
+		return key
 	}
+	t, _ := o.target(key)
+	return t.Place()
+}
+
+// work does a pass of a key that was taken from the queue.
+func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLimitingInterface[string], key string) {
 	defer queue.Done(key)
 	if ctx.Err() != nil {
-		return true
+		return
 	}
 	if key == sweepKey {
 		o.sweepAgain(key, o.sweep(passes), queue)
-		return true
+		return
 	}
 	t, followed := o.target(key)
 	if !followed {
 		queue.Forget(key)
-		return true
+		return
 	}
 	switch plan.ClassOf(o.pass(passes, t)) {
 	case plan.Transient:
@@ -169,7 +184,6 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 	if _, followed := o.target(key); !followed && o.sweeps() {
 		queue.Add(sweepKey) // what this pass has put there is left behind
 	}
-	return true
 }
 
 // Once looks at the branch and does one pass of every config. It returns how many
@@ -212,27 +226,20 @@ func (o *Operator) againIfStale(ctx, passes context.Context, failed int) (int, e
 
 // passes does one pass of each config, and returns how many failed.
 func (o *Operator) passes(ctx, passes context.Context, keys []string) (failed int, err error) {
-	queue := make(chan string, len(keys))
-	for _, key := range keys {
-		queue <- key
-	}
-	close(queue)
-	var workers sync.WaitGroup
+	pool := lanes.New(o.o.Workers, maxPasses)
 	var failures, skipped atomic.Int32
-	for range o.o.Workers {
-		workers.Go(func() {
-			for key := range queue {
-				t, _ := o.target(key)
-				switch {
-				case ctx.Err() != nil:
-					skipped.Add(1)
-				case o.pass(passes, t) != nil:
-					failures.Add(1)
-				}
+	for _, key := range keys {
+		t, _ := o.target(key)
+		pool.Go(t.Place(), func() {
+			switch {
+			case ctx.Err() != nil:
+				skipped.Add(1)
+			case o.pass(passes, t) != nil:
+				failures.Add(1)
 			}
 		})
 	}
-	workers.Wait()
+	pool.Wait()
 	if ctx.Err() == nil && o.toSweep() && o.sweep(passes) != nil {
 		failures.Add(1)
 	}

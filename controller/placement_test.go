@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -112,20 +114,25 @@ func TestContainerImage(t *testing.T) {
 	})
 }
 
-// Code signing in Enforce mode is asked for once, when a package or a layer is about to be
-// written, and refuses the plan; who may not ask goes on, and Lambda decides.
+// Of a function whose package is signed, code signing in Enforce mode is asked for once, when
+// a package or a layer is about to be written, and refuses the plan; who may not ask goes on,
+// and Lambda decides. Of any other function nobody asks, and Lambda decides.
 func TestCodeSigning(t *testing.T) {
 	const arn = "arn:aws:lambda:us-east-2:000000000000:code-signing-config:csc-0123456789abcdef0"
 	for _, test := range []struct {
 		name, delivery, policy string
+		signed                 bool // the package that is deployed
 		asked                  int
 		refused                bool
+		calls                  []string // of what is refused
 	}{
-		{"package", "package", "Enforce", 1, true},
-		{"layer", "layer", "Enforce", 1, true},
-		{"layer with a warning", "layer", "Warn", 1, false},
-		{"layer, and nobody may ask", "layer", "", 1, false},
-		{"environment", "environment", "Enforce", 0, false},
+		{"package", "package", "Enforce", true, 1, true, nil},
+		{"layer", "layer", "Enforce", true, 1, true, nil},
+		{"layer with a warning", "layer", "Warn", true, 1, false, nil},
+		{"layer, and nobody may ask", "layer", "", true, 1, false, nil},
+		{"environment", "environment", "Enforce", true, 0, false, nil},
+		{"package over one that is not signed", "package", "Enforce", false, 0, true, []string{"Decrypt", "GenerateDataKey"}},
+		{"layer for code that is not signed", "layer", "Enforce", false, 0, true, []string{"Decrypt", "GenerateDataKey", "PublishLayerVersion"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, func(f *fixture) {
@@ -140,6 +147,13 @@ func TestCodeSigning(t *testing.T) {
 						fmt.Fprintf(w, `{"FunctionName": "hello", "CodeSigningConfigArn": %q}`, arn)
 					case strings.Contains(r.URL.Path, "/code-signing-configs/"):
 						fmt.Fprintf(w, `{"CodeSigningConfig": {"CodeSigningPolicies": {"UntrustedArtifactOnDeployment": %q}}}`, test.policy)
+					case r.Method == http.MethodPut && test.refused: // what is written without a signature
+						w.Header().Set("X-Amzn-Errortype", "CodeVerificationFailedException")
+						w.WriteHeader(http.StatusBadRequest)
+					case test.signed && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/functions/hello"):
+						answer := httptest.NewRecorder()
+						f.aws.ServeHTTP(answer, r)
+						_, _ = io.WriteString(w, strings.Replace(answer.Body.String(), `"Configuration":{`, `"Configuration":{"SigningJobArn":"arn:aws:signer:us-east-2:000000000000:/signing-jobs/x",`, 1))
 					default:
 						f.aws.ServeHTTP(w, r)
 					}
@@ -150,10 +164,13 @@ func TestCodeSigning(t *testing.T) {
 				earlier := len(f.aws.Calls())
 				_, err := r.Apply(f.t.Context(), target, f.trusted)
 				want := "payments/hello: us-east-2/hello takes signed code and layers alone, and what sealift makes is not signed (CodeSigningEnforced)"
-				if test.refused != (err != nil) || err != nil && err.Error() != want {
+				if !test.signed {
+					want = "code signing is enforced, and what sealift makes is not signed (CodeVerificationFailedException)"
+				}
+				if test.refused != (err != nil) || err != nil && !strings.HasSuffix(err.Error(), want) {
 					f.t.Errorf("%v", err)
 				}
-				if calls := f.callsSince(earlier); test.refused != (len(calls) == 0) || asked != test.asked {
+				if calls := f.callsSince(earlier); test.refused && !slices.Equal(calls, test.calls) || !test.refused && len(calls) == 0 || asked != test.asked {
 					f.t.Errorf("asked %d times, calls %v", asked, calls)
 				}
 				if _, _, err := r.Status(f.t.Context(), target); err != nil || asked != test.asked {

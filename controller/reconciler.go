@@ -243,13 +243,15 @@ func (r *Reconciler) decide(ctx context.Context, want plan.Desired, obs plan.Obs
 
 // planToApply is plan for who is about to apply it, or shows what that would do. It
 // refuses an older revision than the applied one, and a plan whose code or layer Lambda
-// would refuse, as it is not signed: one more call, which a look at a function that is as it should be does not make.
+// would refuse, as it is not signed. Lambda is asked for that only of a function whose package
+// is signed: the call shares a quota with the writes, and of any other function Lambda says
+// it when the code is written.
 func (r *Reconciler) planToApply(ctx context.Context, t Target, rotation *plan.Rotation) (plan.Plan, error) {
 	p, err := r.plan(ctx, t, rotation)
 	if err != nil || p.InSync() {
 		return p, err
 	}
-	if err := r.refuseOlder(ctx, t, p); err != nil || !p.WritesCode() {
+	if err := r.refuseOlder(ctx, t, p); err != nil || !p.WritesCode() || !p.Observed.Latest.Signed {
 		return p, err
 	}
 	enforced, err := r.o.Signing.SigningEnforced(ctx, t.Config.Spec.Function.Name)

@@ -49,6 +49,16 @@ func (t Target) Manifest() v1alpha1.File {
 // Region returns the AWS region of the target's function.
 func (t Target) Region() string { return t.region }
 
+// Place returns the region of the target's function and, behind a slash, the account of the
+// role that is assumed for it, or nothing: what shares the quotas of AWS.
+func (t Target) Place() string {
+	if t.Config == nil {
+		return ""
+	}
+	_, account := v1alpha1.RolePlace(t.Config.Spec.Function.RoleARN)
+	return t.region + "/" + account
+}
+
 // function returns region/name, behind the account of the role that is assumed for it, if
 // there is one: functions of one name in two accounts are two.
 func (t Target) function() string {

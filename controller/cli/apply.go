@@ -21,7 +21,8 @@ type applyFlags struct {
 	allowDirty  bool
 	sealingKeys []string
 	events      string // file
-	scrub       bool   // take away what configs have left that are gone
+	workers     int
+	scrub       bool // take away what configs have left that are gone
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -37,6 +38,11 @@ branch of another repository is applied.
 A commit that is older than the applied one is refused, unless --allow-older says that
 the branch was moved back on purpose. A config whose alias a rollback holds is left as it
 is.
+
+So many configs at a time are applied as --workers says, for each account and region; a
+failure of one holds up no other, and the end names each. The output is in the order of
+the files. SIGINT or SIGTERM has none begun any more and those in hand end, for 8 seconds
+at most; a second one interrupts them.
 
 Values are unsealed with the keys that --sealing-key names or, for your own work
 tree, with those of its .sealift.yaml; never with a key that only a manifest names.
@@ -61,6 +67,7 @@ still is.`,
 func (f *applyFlags) register(cmd *cobra.Command) {
 	f.diffFlags.register(cmd)
 	registerEvents(cmd.Flags(), &f.events)
+	registerWorkers(cmd.Flags(), &f.workers)
 	cmd.Flags().BoolVar(&f.allowDirty, "allow-dirty", false, "apply HEAD although the work tree differs from it")
 	cmd.Flags().StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
 }
@@ -69,7 +76,7 @@ func (f *applyFlags) check() error {
 	if f.source.repo != "" && len(f.sealingKeys) == 0 {
 		return errors.New("--repo needs --sealing-key: only your own work tree is trusted to name its keys")
 	}
-	return checkSealingKeys(f.sealingKeys)
+	return errors.Join(checkWorkers(f.workers), checkSealingKeys(f.sealingKeys))
 }
 
 func checkSealingKeys(keys []string) error {
@@ -118,10 +125,18 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 		return err
 	}
 	defer events.close()
-	done, err := a.applyAll(ctx, p, f.allowed(targets), events, do)
-	scrubs, scrubErr := p.scrubLeft(ctx, left)
+	passes, interrupted := a.untilSecondSignal(ctx)
+	defer interrupted()
+	done, err := a.applyMany(ctx, passes, p, f.allowed(targets), f.workers, events, do)
+	var scrubs []outcome
+	var scrubErr error
+	if ctx.Err() == nil {
+		scrubs, scrubErr = p.scrubLeft(passes, left)
+	} else if len(left) > 0 {
+		scrubErr = fmt.Errorf("stopped; not taken away is what %s left", count(len(left), "removed manifest"))
+	}
 	_, writeErr := a.Out.Write(render(append(done, scrubs...)))
-	return errors.Join(err, scrubErr, writeErr)
+	return errors.Join(err, scrubErr, writeErr, interruptedBy(passes))
 }
 
 // openToApply opens what apply reads.
@@ -155,25 +170,6 @@ func refuseDirty(ctx context.Context, s *source, targets []controller.Target) er
 	}
 	return hint(fmt.Errorf("not committed, and part of what would be applied: %s%s", printable(dirty[0]), more),
 		"commit it, or apply HEAD as it is with --allow-dirty")
-}
-
-// applyAll applies one target after the other. A failure of one holds up no other.
-func (a *app) applyAll(ctx context.Context, p *pass, targets []controller.Target, events *events, do act) ([]outcome, error) {
-	var done []outcome
-	var failures []error
-	for _, t := range targets {
-		result, err := do(p, ctx, t)
-		if e := controller.NewEvent(t, result, err, a.now()); e.Type != controller.EventInSync {
-			events.add(e)
-		}
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		a.noteKept(t, result)
-		done = append(done, outcomeOf(result))
-	}
-	return done, errors.Join(failures...)
 }
 
 func outcomeOf(r controller.Result) outcome {

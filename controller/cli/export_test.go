@@ -172,3 +172,18 @@ func ReadUpdates(in io.Reader) (pairs [][2]string, err error) {
 
 // WrappedKey reads the data key of a config.json.
 func WrappedKey(root fs.FS) ([]byte, error) { return wrappedKey(root, "config.json") }
+
+// Progress is what tells how far many applies are, with a look whenever the test wants one.
+type Progress struct{ *progress }
+
+// ProgressOn starts a Progress for n configs on stderr.
+func ProgressOn(stderr io.Writer, now func() time.Time, n int) Progress {
+	a := &app{Streams: Streams{Err: stderr}, now: now, log: slog.New(slog.DiscardHandler), logFormat: "text"}
+	return Progress{a.startProgress(n)}
+}
+
+// Begin, End, Tick and Stop are those of the progress.
+func (p Progress) Begin()                       { p.begin() }
+func (p Progress) End(config string, err error) { p.end(config, err) }
+func (p Progress) Tick()                        { p.tick() }
+func (p Progress) Stop()                        { p.stop() }

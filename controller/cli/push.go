@@ -376,11 +376,12 @@ func (a *app) lastApplied(ctx context.Context, repo *gitsource.Repository, setti
 func (a *app) applyAloud(ctx context.Context, p *pass, targets []controller.Target) error {
 	var failures []error
 	for _, t := range targets {
-		done, err := a.applyAll(ctx, p, []controller.Target{t}, nil, (*pass).apply)
-		_, _ = a.Out.Write(renderText(done))
-		if err != nil {
-			failures = append(failures, err)
+		one := a.applyOne(ctx, p, t, nil, (*pass).apply)
+		if one.err != nil {
+			failures = append(failures, one.err)
+			continue
 		}
+		_, _ = a.Out.Write(renderText([]outcome{outcomeOf(one.result)}))
 	}
 	return errors.Join(failures...)
 }

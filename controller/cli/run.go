@@ -23,7 +23,6 @@ import (
 
 const (
 	minPollInterval = time.Second
-	maxWorkers      = 64
 
 	// endLimit is how long the passes in hand may go on after the first signal. What starts
 	// services gives them about ten seconds (docker) and more before it kills them.
@@ -86,7 +85,7 @@ if anything failed.`,
 	flags.StringArrayVar(&f.paths, "path", nil, "`path` of manifests in the repository; may be given again; default: all")
 	flags.DurationVar(&f.interval, "interval", time.Minute, "time between two looks at the branch")
 	flags.StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
-	flags.IntVar(&f.workers, "workers", 4, "`number` of passes at the same time")
+	registerWorkers(flags, &f.workers)
 	flags.BoolVar(&f.once, "once", false, "do one pass of every config, print the status, and end")
 	outputFlag(cmd, &f.output, "text", "json", "yaml")
 	flags.StringVar(&f.metricsAddr, "metrics-addr", "", "serve /metrics, /healthz, /readyz and /status on this `HOST:PORT`; there is no authentication")
@@ -112,12 +111,10 @@ func (f *runFlags) check() error {
 		return errors.New("--repo is needed: the repository to follow")
 	case len(f.sealingKeys) == 0:
 		return errors.New("--sealing-key is needed: a repository is not trusted to name its keys")
-	case f.workers < 1 || f.workers > maxWorkers:
-		return fmt.Errorf("--workers %d: want 1 to %d", f.workers, maxWorkers)
 	case f.once && f.metricsAddr != "":
 		return errors.New("--metrics-addr does not go with --once")
 	}
-	return errors.Join(checkInterval(f.interval), f.remote.check(), checkSealingKeys(f.sealingKeys))
+	return errors.Join(checkWorkers(f.workers), checkInterval(f.interval), f.remote.check(), checkSealingKeys(f.sealingKeys))
 }
 
 func checkInterval(interval time.Duration) error {
@@ -251,6 +248,7 @@ func serveOn(ctx context.Context, listener net.Listener, handler http.Handler, l
 // signal that asks this process to end, or endLimit after the first, and what ends it.
 func (a *app) untilSecondSignal(ctx context.Context) (context.Context, context.CancelFunc) {
 	passes, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	log := a.log
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -262,11 +260,11 @@ func (a *app) untilSecondSignal(ctx context.Context) (context.Context, context.C
 		}
 		limit := time.AfterFunc(endLimit, interrupt) // ahead of a log that may be read by nobody
 		defer limit.Stop()
-		a.log.InfoContext(ctx, "ending when the passes in hand are done; a second signal interrupts them", "limit", endLimit)
+		log.InfoContext(ctx, "ending when the passes in hand are done; a second signal interrupts them", "limit", endLimit)
 		select {
 		case <-signals:
 			interrupt()
-			a.log.InfoContext(ctx, "interrupted")
+			log.InfoContext(ctx, "interrupted")
 		case <-passes.Done():
 		}
 	}()

@@ -44,6 +44,7 @@ func allowed() map[string][]string {
 		internal + "iam":       {"api/envelope"},
 		internal + "awserr":    {},
 		internal + "awslimit":  {},
+		internal + "lanes":     {},
 		internal + "awssts":    {internal + "awserr"},
 		internal + "awskms":    {"api/envelope", internal + "awserr", internal + "iam"},
 		internal + "awslambda": {internal + "awserr", internal + "iam", internal + "plan"},
@@ -57,10 +58,10 @@ func allowed() map[string][]string {
 		local + "lambda":      {local + "wire", local + "state", local + "runtime"},
 		internal + "localaws": {local + "wire", local + "state", local + "kms", local + "lambda", local + "sts"},
 
-		"controller":        {"api/envelope", "api/openssl", "api/v1alpha1", internal + "plan", internal + "pack", internal + "iam"},
+		"controller":        {"api/envelope", "api/openssl", "api/v1alpha1", internal + "lanes", internal + "plan", internal + "pack", internal + "iam"},
 		internal + "server": {"controller", internal + "plan"},
 		"controller/cli": {"api", "api/envelope", "api/openssl", "api/reader/node", "api/reader/python", "api/v1alpha1", "controller", "manifests", internal + "plan", internal + "pack", internal + "gitsource",
-			internal + "awserr", internal + "awslimit", internal + "awssts", internal + "awskms", internal + "awslambda", internal + "iam", internal + "server", internal + "localaws", local + "runtime"},
+			internal + "awserr", internal + "awslimit", internal + "awssts", internal + "awskms", internal + "awslambda", internal + "iam", internal + "lanes", internal + "server", internal + "localaws", local + "runtime"},
 
 		"manifests":                            {},
 		"manifests/samples/functions/hello-go": {"api/reader"},

@@ -60,7 +60,7 @@ func New(cfg aws.Config, o Options) *Client {
 func (c *Client) Observe(ctx context.Context, function, alias string) (plan.Observed, error) {
 	var obs plan.Observed
 	var err error
-	if obs.Latest, err = c.settled(ctx, function, ""); err != nil {
+	if obs.Latest, err = c.settled(ctx, function, "", false); err != nil {
 		return plan.Observed{}, err
 	}
 	if obs.Latest.RevisionID == "" && !c.unfenced {
@@ -119,6 +119,7 @@ func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 		CodeSize: f.CodeSize, MasterARN: aws.ToString(f.MasterArn), PackageType: string(f.PackageType),
 		Runtime: string(f.Runtime), Handler: aws.ToString(f.Handler), KMSKeyARN: aws.ToString(f.KMSKeyArn),
 		State: string(f.State), LastUpdateStatus: string(f.LastUpdateStatus),
+		Signed: aws.ToString(f.SigningJobArn) != "" || aws.ToString(f.SigningProfileVersionArn) != "",
 	}
 	for _, a := range f.Architectures {
 		conf.Architectures = append(conf.Architectures, string(a))
@@ -136,21 +137,32 @@ func fromAPI(f *types.FunctionConfiguration) plan.Configuration {
 }
 
 const (
-	firstPoll = 100 * time.Millisecond
+	// A pause is a share of the time that was waited already, within bounds: what takes a
+	// second is seen a fifth of one late, and a long update costs few calls.
+	firstPoll = 200 * time.Millisecond
 	lastPoll  = 5 * time.Second
+	pollShare = 4
 	patience  = 10 * time.Minute
 )
 
 // settled reads a version until neither it nor an update of it is in progress. A
-// status that is not known is waited for as well, and in the end refused.
-func (c *Client) settled(ctx context.Context, function, qualifier string) (plan.Configuration, error) {
+// status that is not known is waited for as well, and in the end refused. busy says that
+// the answer to a write has told that it is in progress, so that a look at once shows
+// nothing.
+func (c *Client) settled(ctx context.Context, function, qualifier string, busy bool) (plan.Configuration, error) {
 	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := firstPoll; ; pause = min(pause*3/2, lastPoll) {
-		conf, err := c.Configuration(patient, function, qualifier)
-		if err != nil || isSettled(conf) {
-			return conf, err
+	began := time.Now()
+	var conf plan.Configuration
+	for {
+		if !busy {
+			var err error
+			if conf, err = c.Configuration(patient, function, qualifier); err != nil || isSettled(conf) {
+				return conf, err
+			}
 		}
+		busy = false
+		pause := min(max(time.Since(began)/pollShare, firstPoll), lastPoll)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

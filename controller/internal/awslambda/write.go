@@ -24,10 +24,11 @@ func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []
 	if conf.SourceKMSKeyARN != "" {
 		input.SourceKMSKeyArn = &conf.SourceKMSKeyARN
 	}
-	if _, err := c.api.UpdateFunctionCode(ctx, input); err != nil {
+	out, err := c.api.UpdateFunctionCode(ctx, input)
+	if err != nil {
 		return plan.Configuration{}, c.classifyWrite(ctx, "UpdateFunctionCode", named(conf), err)
 	}
-	updated, err := c.updated(ctx, "UpdateFunctionCode", conf.Name)
+	updated, err := c.updated(ctx, "UpdateFunctionCode", conf.Name, out.LastUpdateStatus)
 	if err != nil {
 		return plan.Configuration{}, err
 	}
@@ -53,10 +54,11 @@ func (c *Client) Configure(ctx context.Context, conf plan.Configuration, env map
 	if !slices.Equal(layers, layerARNs(conf)) {
 		input.Layers = append([]string{}, layers...) // an empty list takes all away, none leaves them
 	}
-	if _, err := c.api.UpdateFunctionConfiguration(ctx, input); err != nil {
+	out, err := c.api.UpdateFunctionConfiguration(ctx, input)
+	if err != nil {
 		return plan.Configuration{}, c.classifyWrite(ctx, "UpdateFunctionConfiguration", named(conf), err)
 	}
-	updated, err := c.updated(ctx, "UpdateFunctionConfiguration", conf.Name)
+	updated, err := c.updated(ctx, "UpdateFunctionConfiguration", conf.Name, out.LastUpdateStatus)
 	if err != nil {
 		return plan.Configuration{}, err
 	}
@@ -79,9 +81,9 @@ func layerARNs(conf plan.Configuration) []string {
 
 // updated waits for an update to end, and refuses one that failed. An environment that
 // can't be read by then is not handed on as one without variables, which the next write
-// would be merged over: whoever looks again is told what is wrong.
-func (c *Client) updated(ctx context.Context, operation, function string) (plan.Configuration, error) {
-	conf, err := c.settled(ctx, function, "")
+// would be merged over: whoever looks again is told what is wrong. status is that of the answer.
+func (c *Client) updated(ctx context.Context, operation, function string, status types.LastUpdateStatus) (plan.Configuration, error) {
+	conf, err := c.settled(ctx, function, "", phaseOfUpdate(status) == passing)
 	if err == nil && conf.LastUpdateStatus == string(types.LastUpdateStatusFailed) {
 		err = c.fault(operation, awserr.ARN(conf.ARN, function), "UpdateFailed", "Lambda took the update and then failed it; what was live before still is",
 			"see LastUpdateStatusReason: aws lambda get-function-configuration --function-name "+function)
@@ -112,7 +114,7 @@ func (c *Client) Publish(ctx context.Context, conf plan.Configuration, descripti
 	if version == "" {
 		return "", c.unconfirmed("PublishVersion", named(conf))
 	}
-	published, err := c.settled(ctx, conf.Name, version)
+	published, err := c.settled(ctx, conf.Name, version, phaseOfState(out.State) == passing)
 	if err != nil {
 		return "", err
 	}

@@ -1,167 +1,166 @@
-// Package awslimit keeps the calls of this process below the quotas of the Lambda API,
-// however many workers make them.
+// Package awslimit keeps the calls of this process below the quotas of AWS, however many
+// workers make them.
 //
-// The quotas are those of an account in a region: 100 GetFunction a second, and 15 a second
-// for all other calls of the control plane together
-// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). Two thirds of
-// each are used, as an account's other tools call Lambda too. Where Lambda throttles all the
-// same, the rate is cut, and comes back while it does not.
+// The quotas of the Lambda API are those of an account in a region: 100 GetFunction a second,
+// and 15 a second for all other calls of the control plane together
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A fleet is
+// changed no faster than these allow, so nearly all of them is used where nobody else uses
+// any. An account's other tools call Lambda too: where it throttles, the rate is cut, and
+// comes back while it does not.
+//
+// KMS takes 500 calls a second with RSA keys, of an account in a region, for all of them
+// (https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html); its
+// other quotas are thousands a second and more. The account is the caller's, also where the
+// key is another's.
 //
 // The SDK's own adaptive retry mode is no help here: its bucket is one client's, of which
 // there is one for each session of a role, it does not limit before the first throttled
-// answer, and it has one rate for calls of both quotas.
+// answer, and it has one rate for calls of all quotas.
 package awslimit
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go/middleware"
-	"golang.org/x/time/rate"
 )
 
 // The rates, in calls a second, and how many calls may be made at once. In any second there
 // are no more than both together, which is the quota.
 const (
-	reads, readsAtOnce   = 66, 34
-	others, othersAtOnce = 10, 5
-)
-
-const (
-	// cut is what becomes of a rate when a call was throttled, and least what a rate is cut
-	// to, as a share of the whole.
-	cut, least = 0.7, 0.1
-	// calm is how long a rate stays cut, and how much later the next step back is taken; a
-	// step is a share of the whole.
-	calm = 2 * time.Second
-	step = 0.05
+	reads, readsAtOnce   = 90, 10
+	others, othersAtOnce = 14, 1
+	rsa, rsaAtOnce       = 450, 50
 )
 
 // Limits are the buckets of all accounts and regions. The zero value is ready, and safe for
 // concurrent use.
 type Limits struct {
-	mu    sync.Mutex
-	pairs map[place]*pair
+	mu     sync.Mutex
+	places map[place]*buckets
 }
 
 type place struct{ account, region string }
 
-// pair has the two buckets of an account in a region.
-type pair struct{ reads, others *bucket }
+// buckets are those of an account in a region.
+type buckets struct{ reads, others, rsa *bucket }
 
 // For returns what has the SDK's clients wait for their turn, as one of aws.Config's
 // APIOptions. account may be any name that is the same for all clients of an account: who
-// has only its own credentials need not know of which account they are.
+// has only its own credentials need not know of which account they are. region is that of
+// calls which name no other.
 func (l *Limits) For(account, region string) func(*middleware.Stack) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at := place{account, region}
-	if l.pairs == nil {
-		l.pairs = make(map[place]*pair)
-	}
-	p := l.pairs[at]
-	if p == nil {
-		p = &pair{newBucket(reads, readsAtOnce), newBucket(others, othersAtOnce)}
-		l.pairs[at] = p
+	limit := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+		at := l.in(place{account, cmp.Or(awsmiddleware.GetRegion(ctx), region)})
+		return at.limit(ctx, in, next)
 	}
 	return func(stack *middleware.Stack) error {
 		// Behind the retries, so that each attempt waits, and ahead of the signature, whose
 		// time is that of the call.
-		return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("LimitCalls", p.limit), "Retry", middleware.After)
+		return errors.Join(
+			stack.Initialize.Add(middleware.InitializeMiddlewareFunc("NoteKeyKind", noteKeyKind), middleware.Before),
+			stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("LimitCalls", limit), "Retry", middleware.After))
 	}
 }
 
-func (p *pair) limit(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
-	b := p.of(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))
+// in returns the buckets of a place.
+func (l *Limits) in(at place) *buckets {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.places == nil {
+		l.places = make(map[place]*buckets)
+	}
+	b := l.places[at]
+	if b == nil {
+		b = &buckets{newBucket(reads, readsAtOnce), newBucket(others, othersAtOnce), newBucket(rsa, rsaAtOnce)}
+		l.places[at] = b
+	}
+	return b
+}
+
+// withRSA marks the context of a call that KMS does with an RSA key.
+type withRSA struct{}
+
+// noteKeyKind looks at a call's input while it is still known.
+func noteKeyKind(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	if decrypt, is := in.Parameters.(*kms.DecryptInput); is && decrypt.EncryptionAlgorithm == types.EncryptionAlgorithmSpecRsaesOaepSha256 {
+		ctx = middleware.WithStackValue(ctx, withRSA{}, true)
+	}
+	return next.HandleInitialize(ctx, in)
+}
+
+func (s *buckets) limit(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	b := s.of(ctx)
 	if b == nil {
 		return next.HandleFinalize(ctx, in)
 	}
-	if err := b.wait(ctx); err != nil {
+	if err := b.wait(ctx, stageOf(awsmiddleware.GetOperationName(ctx))); err != nil {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
+	sent := time.Now()
 	out, metadata, err := next.HandleFinalize(ctx, in)
 	if throttled(err) {
-		b.slowDown(time.Now())
+		b.slowDown(sent, time.Now())
 	}
 	return out, metadata, err
 }
 
-// of returns the bucket for an operation, or nil for one without such a quota: those of
-// other services are far from theirs, and invocations have one of their own.
-func (p *pair) of(service, operation string) *bucket {
+// of returns the bucket for a call, or nil for one without such a quota: those of other
+// services are far from theirs, and invocations have one of their own.
+func (s *buckets) of(ctx context.Context) *bucket {
+	service, operation := awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx)
+	asymmetric, _ := middleware.GetStackValue(ctx, withRSA{}).(bool)
 	switch {
+	case service == kms.ServiceID && asymmetric:
+		return s.rsa
 	case service != "Lambda", operation == "Invoke":
 		return nil
 	case operation == "GetFunction":
-		return p.reads
+		return s.reads
 	}
-	return p.others
+	return s.others
+}
+
+// stageOf returns how far along an apply is that makes a call: what was begun is brought to
+// its end ahead of what was not, so that of many functions most are wholly done or not
+// touched. None starves by that, as the number of those that are under way is bounded.
+func stageOf(operation string) int {
+	switch operation {
+	case "UpdateAlias", "CreateAlias":
+		return 4
+	case "PublishVersion":
+		return 3
+	case "UpdateFunctionConfiguration":
+		return 2
+	case "UpdateFunctionCode", "PublishLayerVersion":
+		return 1
+	}
+	return 0
 }
 
 // throttled reports whether the answer blames the number of calls.
 func throttled(err error) bool {
 	var answer *awshttp.ResponseError
-	return errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusTooManyRequests
-}
-
-// bucket is a token bucket whose rate is cut for a while.
-type bucket struct {
-	limiter *rate.Limiter
-	whole   rate.Limit
-	atOnce  int
-
-	mu      sync.Mutex
-	changed time.Time // when the rate was last cut, or a step was taken back
-}
-
-func newBucket(whole rate.Limit, atOnce int) *bucket {
-	return &bucket{limiter: rate.NewLimiter(whole, atOnce), whole: whole, atOnce: atOnce}
-}
-
-// wait returns when it is the caller's turn. What was waited for past ctx's end is never
-// sent.
-func (b *bucket) wait(ctx context.Context) error {
-	b.recover(time.Now())
-	err := b.limiter.Wait(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return ctx.Err()
+	if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusTooManyRequests {
+		return true
 	}
-	return fmt.Errorf("wait for the rate of calls: %w", context.DeadlineExceeded) // the turn would come behind ctx's end
+	_, known := retry.DefaultThrottleErrorCodes[awsCode(err)]
+	return known
 }
 
-// slowDown cuts the rate; calls that were under way together cut it once.
-func (b *bucket) slowDown(now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	limit := b.limiter.Limit()
-	if limit < b.whole && now.Sub(b.changed) < calm {
-		return
+func awsCode(err error) string {
+	var api interface{ ErrorCode() string }
+	if errors.As(err, &api) {
+		return api.ErrorCode()
 	}
-	b.changed = now
-	b.limiter.SetLimit(max(limit*cut, b.whole*least))
-	b.limiter.SetBurst(1) // what was saved up is spent by others
-}
-
-// recover takes back what was cut, a step for each while without a throttled answer.
-func (b *bucket) recover(now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	steps := rate.Limit(now.Sub(b.changed) / calm)
-	if limit := b.limiter.Limit(); limit < b.whole && steps > 0 {
-		b.changed = now
-		limit = min(limit+steps*step*b.whole, b.whole)
-		b.limiter.SetLimit(limit)
-		if limit == b.whole {
-			b.limiter.SetBurst(b.atOnce)
-		}
-	}
+	return ""
 }

@@ -31,6 +31,7 @@ type Configuration struct {
 	Handler          string
 	Architectures    []string
 	KMSKeyARN        string // customer managed key of the environment, or ""
+	Signed           bool   // the package was signed when it was deployed
 	SourceKMSKeyARN  string // customer managed key of the package, or ""
 	MasterARN        string // of the function that this one is a replica of (Lambda@Edge), or ""
 	Environment      map[string]string
