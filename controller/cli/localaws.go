@@ -21,26 +21,58 @@ import (
 const localRegion = "us-east-2"
 
 func (a *app) localAWSCommand() *cobra.Command {
-	var listen, data string
+	var o localOptions
 	cmd := &cobra.Command{
 		Use:   "local-aws",
 		Short: "Serve the embedded local AWS: KMS, Lambda and STS on one endpoint",
 		Long: `Serve the embedded local AWS: KMS, Lambda and STS on one endpoint, with real
 cryptography, and functions that run for real on this machine. It is for tests and
-trials. It checks no credentials, so it listens on loopback addresses alone.`,
+trials. It checks no credentials, so it listens on loopback addresses alone.
+
+It answers at once, and throttles nobody, unless --latency and --throttle have it
+behave as AWS does from afar and under load. GET /_localaws/calls answers the calls
+that were made, and GET /_localaws/traffic the bytes; DELETE begins anew.`,
 		Args: args(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.localAWS(cmd.Context(), listen, data) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.localAWS(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:4600", "loopback `address` to listen on")
-	cmd.Flags().StringVar(&data, "data", "", "`folder` that keeps keys, functions and aliases; without it they are gone at the end")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:4600", "loopback `address` to listen on")
+	cmd.Flags().StringVar(&o.data, "data", "", "`folder` that keeps keys, functions and aliases; without it they are gone at the end")
+	cmd.Flags().DurationVar(&o.settle, "settle", settle, "`time` that an update stays InProgress, and a version Pending")
+	cmd.Flags().DurationVar(&o.latency, "latency", 0, "`time` by which every answer is later")
+	cmd.Flags().BoolVar(&o.throttle, "throttle", false, "throttle as AWS does: 15 calls a second for each account and region, 100 GetFunction, and 500 RSA decryptions")
 	return cmd
 }
 
-func (a *app) localAWS(ctx context.Context, listen, data string) error {
-	if err := checkLoopback("--listen", listen); err != nil {
+// localOptions say how a local AWS is served.
+type localOptions struct {
+	listen string // an address that checkLoopback lets pass
+	data   string // a folder; "" keeps everything in memory
+	token  string // whoever has this session token is answered; "" is anybody
+	// settle is how long an update stays in progress.
+	settle time.Duration
+	// latency is by how much every answer is later.
+	latency  time.Duration
+	throttle bool
+}
+
+// maxLatency is far beyond what any client of AWS waits for.
+const maxLatency = time.Minute
+
+func (o localOptions) check() error {
+	if o.settle < 0 || o.settle > maxLatency {
+		return fmt.Errorf("--settle %s: want 0s to %s", o.settle, maxLatency)
+	}
+	if o.latency < 0 || o.latency > maxLatency {
+		return fmt.Errorf("--latency %s: want 0s to %s", o.latency, maxLatency)
+	}
+	return checkLoopback("--listen", o.listen)
+}
+
+func (a *app) localAWS(ctx context.Context, o localOptions) error {
+	if err := o.check(); err != nil {
 		return err
 	}
-	server, err := a.startLocalAWS(ctx, listen, data, "")
+	server, err := a.startLocalAWS(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -74,15 +106,14 @@ func checkLoopback(flag, addr string) error {
 	return nil
 }
 
-// startLocalAWS listens on an address that checkLoopback lets pass, and answers whoever
-// has the session token, or anybody for "". Stop it.
-func (a *app) startLocalAWS(ctx context.Context, listen, data, token string) (*localServer, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
+// startLocalAWS serves a local AWS. Stop it.
+func (a *app) startLocalAWS(ctx context.Context, o localOptions) (*localServer, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &localServer{url: "http://" + listener.Addr().String(), failed: make(chan error, 1)}
-	if err := s.open(ctx, a, data, token); err != nil {
+	if err := s.open(ctx, a, o); err != nil {
 		_ = listener.Close()
 		return nil, err
 	}
@@ -95,18 +126,19 @@ func (a *app) startLocalAWS(ctx context.Context, listen, data, token string) (*l
 }
 
 // open prepares the state and the folder in which functions are unpacked.
-func (s *localServer) open(ctx context.Context, a *app, data, token string) error {
+func (s *localServer) open(ctx context.Context, a *app, o localOptions) error {
 	var err error
 	if s.scratch, err = os.MkdirTemp("", "sealift-functions-"); err != nil {
 		return err
 	}
 	s.nodeModules = a.nodeModules(ctx)
-	s.runtimes = runtime.New(runtime.Options{Dir: s.scratch, NodeModules: s.nodeModules, SessionToken: token, Logger: a.log})
-	s.aws, err = localaws.Open(localaws.Options{Dir: data, SessionToken: token, Now: a.now, Rand: a.rand, Settle: settle, Logger: a.log, Invoker: s.runtimes})
+	s.runtimes = runtime.New(runtime.Options{Dir: s.scratch, NodeModules: s.nodeModules, SessionToken: o.token, Logger: a.log})
+	s.aws, err = localaws.Open(localaws.Options{Dir: o.data, SessionToken: o.token, Now: a.now, Rand: a.rand, Settle: o.settle, Logger: a.log, Invoker: s.runtimes})
 	if err != nil {
 		return errors.Join(err, s.runtimes.Close(), os.RemoveAll(s.scratch))
 	}
-	s.http = &http.Server{Handler: onlyLocal(s.aws), ReadHeaderTimeout: 10 * time.Second}
+	pace := &localaws.Pace{Latency: o.latency, Throttle: o.throttle, Now: a.now}
+	s.http = &http.Server{Handler: onlyLocal(pace.Over(s.aws, s.aws)), ReadHeaderTimeout: 10 * time.Second}
 	return nil
 }
 
@@ -128,7 +160,7 @@ func onlyLocal(next http.Handler) http.Handler {
 	})
 }
 
-// settle is how long an update stays in progress: long enough to be met, short
+// settle is how long an update stays in progress where nobody says otherwise: long enough to be met, short
 // enough not to be waited for.
 const settle = 300 * time.Millisecond
 

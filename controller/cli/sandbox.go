@@ -33,7 +33,7 @@ func (a *app) openSandbox(ctx context.Context, dir, listen, who string) (*sandbo
 	if err != nil {
 		return nil, err
 	}
-	server, err := a.startLocalAWS(ctx, listen, filepath.Join(dir, "aws"), "")
+	server, err := a.startLocalAWS(ctx, localOptions{listen: listen, data: filepath.Join(dir, "aws"), settle: settle})
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 	if err != nil {
 		return awslambda.Answer{}, "", err
 	}
-	if t.server, err = a.startLocalAWS(ctx, "127.0.0.1:0", "", token); err != nil {
+	if t.server, err = a.startLocalAWS(ctx, localOptions{listen: "127.0.0.1:0", token: token, settle: settle}); err != nil {
 		return awslambda.Answer{}, "", err
 	}
 	defer func() { err = errors.Join(err, t.server.stop()) }()

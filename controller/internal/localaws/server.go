@@ -67,6 +67,7 @@ type Server struct {
 	folder  *state.Folder
 	sts     *sts.Service
 	calls   callLog
+	traffic traffic
 
 	mu       sync.Mutex
 	accounts map[string]*services
@@ -105,7 +106,7 @@ func (s *Server) Close() error {
 	return s.folder.Close()
 }
 
-// ServeHTTP answers one request: an AWS call, the download of a package, or the list of calls.
+// ServeHTTP answers one request: an AWS call, the download of a package, or what was counted.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	account := s.account
 	if named, rest := accountOf(r); named != "" {
@@ -114,14 +115,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == callsPath:
 		s.serveCalls(w, r)
+	case r.URL.Path == trafficPath:
+		s.serveTraffic(w, r)
 	case r.Method == http.MethodGet && len(r.URL.Path) > len(lambda.DownloadPath) && r.URL.Path[:len(lambda.DownloadPath)] == lambda.DownloadPath:
-		s.download(w, r, account)
+		s.traffic.downloads.Add(1)
+		s.download(countedAnswer{w, &s.traffic.downloaded}, r, account)
 	default:
 		s.serveAWS(w, r, account)
 	}
 }
 
 func (s *Server) serveAWS(w http.ResponseWriter, r *http.Request, account string) {
+	if r.Body != nil {
+		r = r.WithContext(r.Context()) // whose body may be another
+		r.Body = countedBody{r.Body, &s.traffic.received}
+	}
 	id, err := wire.NewID(s.random)
 	if err != nil {
 		http.Error(w, "local AWS has no randomness", http.StatusInternalServerError)

@@ -263,6 +263,8 @@ func refuse(w http.ResponseWriter, outcome wire.Outcome, err error) wire.Outcome
 		body = map[string]string{"Message": answer.Message, "Type": "Service"}
 	case "InvalidParameterValueException", "PreconditionFailedException", "ResourceConflictException", "RequestEntityTooLargeException", "InvalidRequestContentException":
 		body["Type"] = "User"
+	case "TooManyRequestsException": // of the API's rate: those of invocations are none of local AWS's
+		body["Type"], body["Reason"] = "User", "CallerRateLimitExceeded"
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-ErrorType", answer.Code)
