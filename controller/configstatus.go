@@ -26,6 +26,9 @@ type ConfigStatus struct {
 	// LastReason is why the operator wrote the bundle last; "" if it never did, and where
 	// nothing is kept.
 	LastReason string `json:"lastReason,omitempty"`
+	// Looked is when all of the function was looked at last, the alias and the state of its
+	// last update too, which lists leave out; absent if that was not yet, or is not kept.
+	Looked *metav1.Time `json:"looked,omitempty"`
 }
 
 // SealingKeyUse says how many values of a config are under a sealing key.

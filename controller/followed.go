@@ -29,6 +29,7 @@ type followed struct {
 	logged string // what was logged last of its state
 	ill    bool   // whether that was something wrong
 	told   Event  // the last one
+	rounds rounds
 }
 
 var errNotLookedAt = errors.New("its function was not looked at yet")
@@ -64,6 +65,10 @@ func (o *Operator) Status() OperatorStatus {
 	for _, key := range slices.Sorted(maps.Keys(o.configs)) {
 		one := o.configs[key].status
 		one.Status.Conditions = slices.Clone(one.Status.Conditions)
+		if looked := o.configs[key].rounds.looked; !looked.IsZero() {
+			at := metav1.NewTime(looked.UTC().Truncate(time.Second))
+			one.Looked = &at
+		}
 		s.Configs = append(s.Configs, one)
 	}
 	s.Left = o.swept.statuses()
@@ -118,6 +123,8 @@ func (o *Operator) take(set Set, said *sayings) []string {
 		if !known || f.fault != nil || !t.Same(f.target) {
 			changed = append(changed, key)
 			f.flaps, f.back = flaps{}, set.Revision == o.movedBack
+			f.rounds.work++
+			f.rounds.calm, f.rounds.due = false, time.Time{}
 		}
 		if f.fault != nil {
 			said.add(slog.LevelInfo, "manifest used again", "config", key, "file", t.File)
@@ -186,6 +193,10 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 		return // its manifest is gone by now
 	}
 	o.noteStale(f, err)
+	f.rounds.calm = err == nil && !result.Held && result.Plan.Held == nil
+	if f.rounds.calm {
+		f.noteLook(result, o.nextLook, now)
+	}
 	if flapping := isReason(err, reasonFlapping); err == nil || !result.Plan.InSync() && !f.stale && !flapping { // one that could not look, or did not begin, changes nothing about it
 		f.begun = err != nil
 	}
@@ -197,6 +208,7 @@ func (o *Operator) note(ctx context.Context, t Target, result Result, err error)
 		planned = plan.Plan{} // there is nothing left to do
 	}
 	next := NewConfigStatus(t, status, planned)
+	f.unlooked(&next, result.Plan.Observed)
 	next.LastReason = f.status.LastReason
 	if err == nil && !result.Held {
 		next.LastReason = cmp.Or(result.Plan.BundleReason, next.LastReason)

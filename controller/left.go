@@ -32,6 +32,9 @@ func (k Kept) Error() string { return k.Reason }
 type Lister interface {
 	// Marked returns the functions of a region that have a marker, as lists show them.
 	Marked(ctx context.Context) ([]plan.Configuration, error)
+	// Pages calls each with every page of a region's functions, as lists show them, and
+	// whether there are more, until each returns false.
+	Pages(ctx context.Context, each func(page []plan.Configuration, more bool) bool) error
 }
 
 // Listers returns the Lister of a region.

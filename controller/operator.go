@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -59,6 +60,9 @@ type OperatorOptions struct {
 	// Without them, functions keep what they have.
 	Lineage Lineage
 	Lister  Listers
+	// LookEvery is within what time all is looked at that lists leave out: the alias, and the
+	// state of the last update. Zero: LookEvery.
+	LookEvery time.Duration
 }
 
 const (
@@ -94,11 +98,20 @@ type Operator struct {
 	lookErr   error                // of the last look
 	faults    []Fault
 	swept     swept
+	started   bool // whether configs were begun with, see begin
+
+	glancer   *Glancer
+	few       int // see few
+	lookEvery time.Duration
+	turns     map[string]time.Time // when a pool's last turn of the rotation was
 }
 
 // NewOperator returns an Operator.
 func NewOperator(o OperatorOptions) *Operator {
-	return &Operator{o: o, configs: make(map[string]*followed), looked: o.Now()}
+	return &Operator{
+		o: o, configs: make(map[string]*followed), looked: o.Now(), few: few, lookEvery: cmp.Or(o.LookEvery, LookEvery), turns: make(map[string]time.Time),
+		glancer: NewGlancer(GlancerOptions{Reconciler: o.Reconciler, Lister: o.Lister, Now: o.Now, Log: o.Log}),
+	}
 }
 
 // Run follows the branch until ctx ends. Then no pass is begun any more, and Run returns
@@ -129,10 +142,7 @@ func (o *Operator) Run(ctx, passes context.Context) {
 			o.o.Log.ErrorContext(ctx, "branch not read; what was read before stays", because(err)...)
 		}
 		logged = err
-		for _, key := range changed {
-			queue.Forget(key)
-			queue.Add(key)
-		}
+		o.begin(changed, queue)
 		if o.toSweep() {
 			queue.Add(sweepKey)
 		}
@@ -149,21 +159,20 @@ func (o *Operator) Run(ctx, passes context.Context) {
 // lane returns what a pass holds up no pass of another: functions of another account or
 // region have quotas of their own, and are not to wait for what theirs let through.
 func (o *Operator) lane(key string) string {
-	if key == sweepKey {
-		return key
+	t, followed := o.target(key)
+	if !followed {
+		return key // what is no pass of one config
 	}
-	t, _ := o.target(key)
 	return t.Place()
 }
 
-// work does a pass of a key that was taken from the queue.
-func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLimitingInterface[string], key string) {
+// work does what a key is for that was taken from the queue.
+func (o *Operator) work(ctx, passes context.Context, queue queue, key string) {
 	defer queue.Done(key)
 	if ctx.Err() != nil {
 		return
 	}
-	if key == sweepKey {
-		o.sweepAgain(key, o.sweep(passes), queue)
+	if o.special(passes, key, queue) {
 		return
 	}
 	t, followed := o.target(key)
@@ -178,8 +187,7 @@ func (o *Operator) work(ctx, passes context.Context, queue workqueue.TypedRateLi
 		queue.Forget(key) // until look finds something new
 	default:
 		queue.Forget(key)
-		interval := t.Config.Spec.Interval.Duration
-		queue.AddAfter(key, interval-plan.Jitter(key, interval/10))
+		o.rearm(key, true, queue)
 	}
 	if _, followed := o.target(key); !followed && o.sweeps() {
 		queue.Add(sweepKey) // what this pass has put there is left behind
@@ -228,8 +236,7 @@ func (o *Operator) againIfStale(ctx, passes context.Context, failed int) (int, e
 func (o *Operator) passes(ctx, passes context.Context, keys []string) (failed int, err error) {
 	pool := lanes.New(o.o.Workers, maxPasses)
 	var failures, skipped atomic.Int32
-	for _, key := range keys {
-		t, _ := o.target(key)
+	for _, t := range o.glanced(passes, keys) {
 		pool.Go(t.Place(), func() {
 			switch {
 			case ctx.Err() != nil:
@@ -253,6 +260,8 @@ func (o *Operator) passes(ctx, passes context.Context, keys []string) (failed in
 func (o *Operator) pass(ctx context.Context, t Target) error {
 	limited, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
+	o.worked(t.Key())
+	defer o.worked(t.Key())
 	started := o.o.Now()
 	result, err := o.reconcile(limited, t)
 	p := Pass{Config: t.Key(), Took: o.o.Now().Sub(started), Class: plan.ClassOf(err)}

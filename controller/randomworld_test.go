@@ -207,12 +207,17 @@ func (w *world) start(i int) {
 			})
 		})
 	}
-	r := w.reconcilerWith(awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(a)}), awskms.New(cfg), a.memory)
+	functions := awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(a)})
+	r := w.reconcilerWith(functions, awskms.New(cfg), a.memory)
 	a.operator = controller.NewOperator(controller.OperatorOptions{
 		Branch: w, Selection: controller.Selection{Paths: []string{"manifests"}},
 		Reconciler:  func(context.Context, controller.Target) (*controller.Reconciler, error) { return r, nil },
 		SealingKeys: w.trusted, Interval: time.Minute, Workers: 1, Recorder: w, Now: time.Now, Log: w.logger,
+		Lister: func(context.Context, string) (controller.Lister, error) { return functions, nil }, LookEvery: convergence / 3,
 	})
+	if w.seed/6%2 == 1 { // as one of many configs is looked at
+		a.operator.GlanceAlways()
+	}
 	ctx, stop := context.WithCancel(w.t.Context())
 	passes, interrupt := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop, a.interrupt = stop, interrupt

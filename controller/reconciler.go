@@ -22,6 +22,9 @@ type Observer interface {
 	// Observe returns the function, and where alias is not "" the alias and the
 	// version it names. It waits until no update of the function is in progress.
 	Observe(ctx context.Context, function, alias string) (plan.Observed, error)
+	// Configuration reads what a version or an alias names, as it is at this moment; "" is
+	// $LATEST.
+	Configuration(ctx context.Context, function, qualifier string) (plan.Configuration, error)
 }
 
 // Writer changes functions. Every method carries the RevisionID of what it was
@@ -182,6 +185,9 @@ func (r *Reconciler) Status(ctx context.Context, t Target) (plan.Status, plan.Pl
 
 // plan is Plan. With an error the Plan holds what had been seen by then.
 func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation) (plan.Plan, error) {
+	if t.glanced != nil && rotation == nil {
+		return *t.glanced, nil
+	}
 	obs, err := r.o.Observer.Observe(ctx, t.Config.Spec.Function.Name, t.Config.Spec.Function.Alias)
 	if err != nil {
 		return plan.Plan{}, err
@@ -331,6 +337,9 @@ func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, 
 
 // execute carries out p, in the one order that is safe to be cut off anywhere.
 func (r *Reconciler) execute(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (Result, error) {
+	if p.Observed.Glance != nil {
+		return Result{}, errors.New("internal error: a plan of a glance is not executed")
+	}
 	result := Result{Plan: p}
 	current, revision := p.Observed.Latest, p.Observed.Marker().Revision
 	if p.Configure {

@@ -34,6 +34,10 @@ type Target struct {
 
 	older  bool                  // see AllowOlder
 	refuse func(plan.Plan) error // see Unless; nil refuses nothing
+
+	// glanced is the plan of a glance that found it in sync, see Glancer; nil: it is to be
+	// observed.
+	glanced *plan.Plan
 }
 
 // Key returns namespace/name.

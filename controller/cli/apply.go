@@ -22,7 +22,7 @@ type applyFlags struct {
 	sealingKeys []string
 	events      string // file
 	workers     int
-	scrub       bool // take away what configs have left that are gone
+	scrub       bool // make functions what the commit says, and take away what configs have left that are gone
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -127,7 +127,7 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 	defer events.close()
 	passes, interrupted := a.untilSecondSignal(ctx)
 	defer interrupted()
-	done, err := a.applyMany(ctx, passes, p, f.allowed(targets), f.workers, events, do)
+	done, err := a.applyMany(ctx, passes, p, f.glanced(ctx, p, targets), f.workers, events, do)
 	var scrubs []outcome
 	var scrubErr error
 	if ctx.Err() == nil {
@@ -137,6 +137,15 @@ func (a *app) apply(ctx context.Context, f applyFlags, paths []string, do act) e
 	}
 	_, writeErr := a.Out.Write(render(append(done, scrubs...)))
 	return errors.Join(err, scrubErr, writeErr, interruptedBy(passes))
+}
+
+// glanced returns the targets as they are allowed to be applied, those marked that are found
+// in sync at a glance. A rotation changes all of them.
+func (f *applyFlags) glanced(ctx context.Context, p *pass, targets []controller.Target) []controller.Target {
+	if !f.scrub {
+		return f.allowed(targets)
+	}
+	return p.glancer.GlanceAtMany(ctx, f.allowed(targets))
 }
 
 // openToApply opens what apply reads.

@@ -35,6 +35,8 @@ type pass struct {
 	// sealingKeys returns the ARNs of the keys that a target may be unsealed with.
 	sealingKeys func(controller.Target) ([]string, error)
 
+	glancer *controller.Glancer
+
 	mu    sync.Mutex
 	bases map[string]aws.Config // by region
 	made  map[session]made
@@ -51,10 +53,12 @@ type made struct {
 // newPass returns a pass whose uploads are remembered. tree is nil where the command line
 // alone is trusted to name roles.
 func (a *app) newPass(memory uploads, tree fs.FS, unfenced bool, sealingKeys func(controller.Target) ([]string, error)) *pass {
-	return &pass{
+	p := &pass{
 		app: a, uploads: memory, packages: memory.packages(a.now), tree: tree, unfenced: unfenced,
 		sealingKeys: sealingKeys, bases: make(map[string]aws.Config), made: make(map[session]made),
 	}
+	p.glancer = controller.NewGlancer(controller.GlancerOptions{Reconciler: p.in, Lister: p.lister, Now: a.now, Log: a.log})
+	return p
 }
 
 // in returns the Reconciler for a target. It is safe for concurrent use. A role that can't

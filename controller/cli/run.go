@@ -23,6 +23,8 @@ import (
 
 const (
 	minPollInterval = time.Second
+	minLookEvery    = time.Minute
+	maxLookEvery    = 24 * time.Hour
 
 	// endLimit is how long the passes in hand may go on after the first signal. What starts
 	// services gives them about ten seconds (docker) and more before it kills them.
@@ -41,6 +43,7 @@ type runFlags struct {
 	metricsAddr string
 	unfenced    bool
 	events      string // file
+	lookEvery   time.Duration
 	// began is called once, when the branch is about to be followed, with the address at
 	// which metrics are served ("" for none); nil for nobody.
 	began func(metricsAddr string)
@@ -54,7 +57,9 @@ func (a *app) runCommand() *cobra.Command {
 		Long: `Follow a branch of a repository, and keep the functions of its manifests as they
 say. The branch is looked at every --interval; a commit makes passes of those configs
 alone that it changes. Each config is looked at on Lambda every spec.interval: drift is
-corrected, or only reported where spec.driftPolicy says so. A failure of one config
+corrected, or only reported where spec.driftPolicy says so. Of more than 20 configs in an
+account and region, aliases and the states of last updates are looked at in rotation,
+each within --look-every. A failure of one config
 holds up no other, and is tried again later; an invalid manifest leaves its config at the
 last good revision.
 
@@ -84,6 +89,7 @@ if anything failed.`,
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.paths, "path", nil, "`path` of manifests in the repository; may be given again; default: all")
 	flags.DurationVar(&f.interval, "interval", time.Minute, "time between two looks at the branch")
+	flags.DurationVar(&f.lookEvery, "look-every", controller.LookEvery, "`time` within which all aliases and last updates are looked at, which lists of functions leave out")
 	flags.StringArrayVar(&f.sealingKeys, "sealing-key", nil, "`ARN` of a key to unseal with; may be given again")
 	registerWorkers(flags, &f.workers)
 	flags.BoolVar(&f.once, "once", false, "do one pass of every config, print the status, and end")
@@ -111,6 +117,8 @@ func (f *runFlags) check() error {
 		return errors.New("--repo is needed: the repository to follow")
 	case len(f.sealingKeys) == 0:
 		return errors.New("--sealing-key is needed: a repository is not trusted to name its keys")
+	case f.lookEvery < minLookEvery || f.lookEvery > maxLookEvery:
+		return fmt.Errorf("--look-every %s: want %s to %s", f.lookEvery, minLookEvery, maxLookEvery)
 	case f.once && f.metricsAddr != "":
 		return errors.New("--metrics-addr does not go with --once")
 	}
@@ -187,7 +195,7 @@ func (a *app) newOperator(remote *gitsource.Remote, memory uploads, recorder con
 		Selection:   controller.Selection{Paths: paths, Region: a.aws.Region, DefaultRegion: a.aws.defaultRegion},
 		Reconciler:  p.in,
 		SealingKeys: f.sealingKeys, Interval: f.interval, Workers: f.workers, Recorder: recorder, Events: events.to(), Now: a.now, Log: a.log,
-		Lineage: remote.Line, Lister: p.lister,
+		Lineage: remote.Line, Lister: p.lister, LookEvery: f.lookEvery,
 	})
 }
 

@@ -81,13 +81,9 @@ func (a *app) status(ctx context.Context, f statusFlags, paths []string) error {
 		return err
 	}
 	p := a.newPass(s.uploads, s.tree(), f.unfenced, nil)
-	var list []controller.ConfigStatus
-	var failures []error
-	for _, t := range targets {
-		one, err := p.status(ctx, t)
-		failures = append(failures, err)
-		list = append(list, one)
-	}
+	targets = p.glancer.GlanceAtMany(ctx, targets)
+	list, failures := make([]controller.ConfigStatus, len(targets)), make([]error, len(targets))
+	controller.AtOnce(len(targets), func(i int) { list[i], failures[i] = p.status(ctx, targets[i]) })
 	err = render(a.Out, list, a.now())
 	for _, one := range list {
 		a.noteSealingKeys(one)

@@ -152,16 +152,33 @@ func (p *Policy) looking(configs []Config) {
 	}
 }
 
-// listing allows functions to be listed in the regions of configs that leave nothing.
+// few is up to how many configs of a region are looked at one by one; more are looked at by
+// lists of all functions.
+const few = 20
+
+// listing allows functions to be listed in the regions of configs that leave nothing, and in
+// those that many configs have.
 func (p *Policy) listing(configs []Config) {
-	var regions []string
+	var removed, many []string
+	configsOf := make(map[string]int) // by region
 	for _, c := range configs {
+		configsOf[c.Region]++
 		if c.Scrub {
-			regions = append(regions, c.Region)
+			removed = append(removed, c.Region)
 		}
 	}
-	if len(regions) > 0 {
-		p.add(Statement{Sid: "FindRemoved", Actions: []string{"lambda:ListFunctions"}, Resources: []string{"*"}, Equals: []Condition{{"aws:RequestedRegion", unique(regions)}}})
+	for region, n := range configsOf {
+		if n > few && !slices.Contains(removed, region) {
+			many = append(many, region)
+		}
+	}
+	for _, one := range []struct {
+		sid     string
+		regions []string
+	}{{"FindRemoved", removed}, {"LookAtMany", many}} {
+		if len(one.regions) > 0 {
+			p.add(Statement{Sid: one.sid, Actions: []string{"lambda:ListFunctions"}, Resources: []string{"*"}, Equals: []Condition{{"aws:RequestedRegion", unique(one.regions)}}})
+		}
 	}
 }
 

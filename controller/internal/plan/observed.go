@@ -14,7 +14,26 @@ type Observed struct {
 	// Published is the newest version of sealift's layer where Plan.Resumable asked for it,
 	// and it was the one.
 	Published *LayerVersion
+
+	// Glance is set where less was looked at than all of this. Nothing is ever written by
+	// such an Observed: it can only tell that there is nothing to do.
+	Glance *Glance
 }
+
+// Glance says what of a function was looked at, at little cost.
+type Glance struct {
+	// Listed is set if Latest is as lists of functions show it: neither State nor
+	// LastUpdateStatus is known, which lists leave out
+	// (https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html).
+	Listed bool
+	// Alias is set if Alias and Live are known, or the config names no alias. Of the alias
+	// it is the version alone.
+	Alias bool
+}
+
+// Whole reports whether all was looked at that can be out of line: the alias, and the state
+// of the function and of its last update, too.
+func (o Observed) Whole() bool { return o.Glance == nil || !o.Glance.Listed && o.Glance.Alias }
 
 // Configuration is one version of a function as GetFunction answers it
 // (https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html).

@@ -5,7 +5,7 @@ import "fmt"
 // alias decides whether a version is published and the alias moved to it.
 func (p *Plan) alias() {
 	name := p.Want.Config.Spec.Function.Alias
-	if name == "" {
+	if name == "" || p.Observed.Glance != nil && !p.Observed.Glance.Alias {
 		return
 	}
 	alias, live := p.Observed.Alias, p.Observed.Live
