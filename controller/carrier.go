@@ -32,12 +32,17 @@ type carrier struct {
 // closed. A deployed package is checked by its CodeSHA256, and its upload carries $LATEST's
 // RevisionID: what is patched is what was observed, or nothing is written.
 func (r *Reconciler) carrier(ctx context.Context, t Target, p plan.Plan) (carrier, error) {
-	if t.Config.Spec.Package != nil {
+	if t.PackageDir() != "" {
 		tree, err := t.commit.Sub(ctx, t.PackageDir())
 		if err != nil {
-			return carrier{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
+			return carrier{}, t.unusable(err)
 		}
-		return carrier{target: t, builder: r.o.Packages, tree: tree}.withConfig()
+		builder := r.o.Packages
+		builder.Max = t.maxZipped()
+		return carrier{target: t, builder: builder, tree: tree}.withConfig()
+	}
+	if t.isMade() {
+		return r.madeCarrier(ctx, t)
 	}
 	deployed, unfit, err := r.deployed(ctx, p, t.Config.Spec.Bundle.Path)
 	if err != nil {
@@ -55,6 +60,18 @@ func (r *Reconciler) carrier(ctx context.Context, t Target, p plan.Plan) (carrie
 		return carrier{}, errors.Join(err, deployed.Close())
 	}
 	return c, nil
+}
+
+// madeCarrier is carrier for a package that a build made.
+func (r *Reconciler) madeCarrier(ctx context.Context, t Target) (carrier, error) {
+	deployed, err := r.made(ctx, t)
+	if err != nil {
+		return carrier{}, err
+	}
+	if t.Config.Spec.Bundle.Delivery == v1alpha1.DeliveryPackage && checkReplaced(deployed, t.Config.Spec.Bundle) != nil {
+		return carrier{}, t.unusable(fmt.Errorf("%s has a file at %s that is not a bundle; set spec.bundle.path, or have the build leave it out", t.Config.Spec.Package.Source(), t.Config.Spec.Bundle.Path))
+	}
+	return carrier{target: t, deployed: deployed}.withConfig()
 }
 
 // notPatched says why no file can be put into a deployed package.
@@ -126,6 +143,9 @@ func (c carrier) withConfig() (carrier, error) {
 		return c, nil
 	}
 	err = fmt.Errorf("%s can't take the data key: %w", name, err)
+	if c.target.isMade() {
+		return carrier{}, c.target.unusable(err)
+	}
 	if c.deployed != nil {
 		return carrier{}, plan.Problem{Reason: "PackageNotPatched", Message: "the deployed package is not one to patch: " + err.Error(), Fix: "deploy a package without that, or with a JSON object there"}
 	}
@@ -142,8 +162,13 @@ func (c carrier) with(files []pack.File) (pack.Package, *Patched, error) {
 	return built, nil, err
 }
 
-// bare returns the package that is built without a bundle.
-func (c carrier) bare() (pack.Package, error) { return c.build() }
+// bare returns the package that is built without a bundle, or the one that a build made.
+func (c carrier) bare() (pack.Package, error) {
+	if c.deployed != nil {
+		return pack.Whole(c.target.made.zip)
+	}
+	return c.build()
+}
 
 // build builds the package with the files of a bundle, if any.
 func (c carrier) build(files ...pack.File) (pack.Package, error) {
@@ -167,7 +192,7 @@ func (c carrier) patch(files []pack.File) (pack.Package, *Patched, error) {
 	for i, file := range files {
 		if i > 0 {
 			var err error
-			if deployed, err = pack.InspectKnown(pkg, file.Path, pack.MaxZipped); err != nil {
+			if deployed, err = pack.InspectKnown(pkg, file.Path, c.target.maxZipped()); err != nil {
 				return pack.Package{}, nil, notPatched(err)
 			}
 		}
@@ -183,8 +208,8 @@ func (c carrier) patch(files []pack.File) (pack.Package, *Patched, error) {
 			done.Added++
 		}
 	}
-	if err := pkg.Check(pack.MaxZipped); err != nil {
-		return pack.Package{}, nil, fmt.Errorf("patch the deployed package: %w", err)
+	if err := pkg.Check(c.target.maxZipped()); err != nil {
+		return pack.Package{}, nil, plan.Refused{Err: fmt.Errorf("patch the package: %w", err)}
 	}
 	return pkg, &done, nil
 }

@@ -27,7 +27,7 @@ func (f *fixture) clocked() *clock {
 	c := &clock{}
 	functions := awslambda.New(awstest.Config(f.aws, region), awslambda.Options{HTTP: awstest.Client(f.aws)})
 	f.r.Reconciler = controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: f.kms, Uploads: f.uploads,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: f.kms, Uploads: f.uploads, Objects: f.s3,
 		Rand: rand.Reader, Now: c.now, Log: f.logger,
 	})
 	return c

@@ -40,6 +40,9 @@ func kept(p plan.Plan) plan.Marker {
 // as that leads to a bundle elsewhere, it stays there.
 func (r *Reconciler) deliverInPackage(ctx context.Context, t Target, p plan.Plan, sealingKeys []string) (delivery, error) {
 	latest := p.Observed.Latest
+	if p.BundleReason != "" || p.Carried != nil {
+		r.sweepStaged(ctx, t, p)
+	}
 	if p.BundleReason == "" {
 		current, err := r.configure(ctx, t, p, latest, kept(p), "")
 		return delivery{function: current}, err
@@ -155,7 +158,7 @@ func (r *Reconciler) codeAlone(ctx context.Context, t Target, p plan.Plan) (pack
 	}
 	var made pack.Package
 	var err error
-	if t.Config.Spec.Package == nil {
+	if t.Config.Spec.Package.Source() == "" {
 		made, err = r.withoutBundle(ctx, p)
 	} else {
 		var c carrier
@@ -217,11 +220,7 @@ func (r *Reconciler) upload(ctx context.Context, t Target, c plan.Configuration,
 			r.o.Log.WarnContext(ctx, "compressed files not kept, the next package is compressed as a whole", "config", t.Key(), "error", err)
 		}
 	}
-	zipped, err := pkg.Bytes()
-	if err != nil {
-		return plan.Configuration{}, err
-	}
-	updated, err := r.o.Writer.UpdateCode(ctx, c, zipped, pkg.SHA256)
+	updated, err := r.send(ctx, t, c, pkg)
 	if err != nil {
 		return plan.Configuration{}, err
 	}

@@ -60,6 +60,13 @@ func scenarios() []scenario {
 		}
 	}
 	built, layer, env, patched := to("package", false), to("layer", true), to("environment", true), to("package", true)
+	staged := func(f *fixture, n int, token string) controller.Target {
+		return f.with("{zip: ../build/hello.zip, staging: {s3: {bucket: builds}}}", "", buildOf(f.t, "code"), f.seal("hello", map[string]string{"TOKEN": token}))
+	}
+	object := func(f *fixture, n int, token string) controller.Target {
+		zipped := buildOf(f.t, fmt.Sprintf("build %d", n))
+		return f.with(objectOf("hello.zip", f.put(f.objects, "hello.zip", zipped), zipped), "", nil, f.seal("hello", map[string]string{"TOKEN": token}))
+	}
 	return []scenario{
 		{"first package", nothing, built, false, false,
 			[]string{"CreateAlias", "Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
@@ -76,6 +83,12 @@ func scenarios() []scenario {
 		{"secret in a patched package", live(patched), patched, true, false,
 			[]string{"Decrypt", "Download", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
 			[]string{"Download"}},
+		{"secret in a staged package", func(f *fixture) { f.bucket(false); live(staged)(f) }, staged, true, false,
+			[]string{"Decrypt", "DeleteObject", "GenerateDataKey", "GetAlias", "GetFunction", "PublishVersion", "PutObject", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
+			[]string{"DeleteObject", "PutObject"}},
+		{"package in S3", func(f *fixture) { f.objects = f.bucket(true); live(object)(f) }, object, true, false,
+			[]string{"Decrypt", "GenerateDataKey", "GetAlias", "GetFunction", "GetObject", "PublishVersion", "UpdateAlias", "UpdateFunctionCode", "UpdateFunctionConfiguration"},
+			[]string{"GetObject"}},
 		{"layer of an apply that was cut off", live(layer), layer, true, true,
 			[]string{"GetAlias", "GetFunction", "GetLayerVersionByArn", "ListLayerVersions", "PublishVersion", "UpdateAlias", "UpdateFunctionConfiguration"},
 			[]string{"GetLayerVersionByArn", "ListLayerVersions"}},
@@ -136,6 +149,9 @@ func mishaps(operation string) []mishap {
 	another := mishap{"another writer", localaws.Fault{Kind: localaws.FaultMeanwhile}, always(either), always(either)}
 	slow := mishap{"slow", localaws.Fault{Kind: localaws.FaultSlow, Delay: 20 * time.Second}, always(""), nil}
 	never := mishap{"no answer at all", localaws.Fault{Kind: localaws.FaultSlow, Delay: 24 * time.Hour}, always(plan.Transient), nil}
+	if operation == "DeleteObject" {
+		never.class = always("")
+	}
 	list = append(list, another, slow, never)
 	if changes(operation) {
 		never.name, never.fault.After, never.lasting = "no answer behind the effect", true, always(either)
@@ -185,6 +201,14 @@ func broken(operation string) []mishap {
 		case fault.Status == 503:
 			class = refused(localaws.ErrorAnswer{Code: "UnknownError", Status: fault.Status})
 		}
+		switch {
+		case operation == "DeleteObject", operation == "PutObject" && fault.Kind == localaws.FaultTruncated:
+			class = always("") // what is staged is left to others; an answer of PutObject is all in its head
+		case strings.HasSuffix(operation, "Object") && fault.Status == 403:
+			class = always(plan.Stalled) // S3's status alone says it
+		case operation == "GetObject" && fault.Kind == localaws.FaultAnswer && fault.Status == 200:
+			class = always(plan.Stalled) // it has another digest
+		}
 		one := mishap{name, fault, class, nil}
 		if fault.Kind == localaws.FaultTruncated && changes(operation) {
 			one.lasting = always(either) // it took effect
@@ -221,6 +245,9 @@ func unreadable(operation string) plan.Class {
 // refused returns the class of an error that AWS answers.
 func refused(e localaws.ErrorAnswer) func(operation string) plan.Class {
 	return func(operation string) plan.Class {
+		if operation == "DeleteObject" {
+			return ""
+		}
 		switch e.Code {
 		case "PreconditionFailedException", "ResourceConflictException":
 			return reobserve
@@ -234,7 +261,12 @@ func refused(e localaws.ErrorAnswer) func(operation string) plan.Class {
 			if operation == "ListLayerVersions" {
 				return "" // who may not ask goes without
 			}
+		case "RequestTimeout":
+			return plan.Transient
 		case "NoSuchKey":
+			if operation == "GetObject" {
+				return plan.Stalled
+			}
 			return reobserve // another package was deployed
 		}
 		if e.Status >= 500 || operation == localaws.DownloadOperation {

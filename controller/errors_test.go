@@ -262,7 +262,7 @@ func (c *errorCase) last(target controller.Target) {
 	}
 }
 
-var namesCall = regexp.MustCompile(`(lambda|kms):[A-Z][A-Za-z]+ on (arn:aws:(lambda|kms):us-east-2:000000000000:(function:hello|layer:sealift-hello|key/[0-9a-f-]{36})|(hello|layer sealift-hello|alias/sealift-bundle) in us-east-2)( as arn:aws:[!-~]+)?: |download the package of |verify |publish hello|wait for hello|the environment of us-east-2/hello can't be read`)
+var namesCall = regexp.MustCompile(`(lambda|kms):[A-Z][A-Za-z]+ on (arn:aws:(lambda|kms):us-east-2:000000000000:(function:hello|layer:sealift-hello|key/[0-9a-f-]{36})|(hello|layer sealift-hello|alias/sealift-bundle) in us-east-2)( as arn:aws:[!-~]+)?: |s3:(GetObjectVersion|PutObject) on arn:aws:s3:::builds/hello[!-~]* in us-east-2: |s3://builds/hello.zip has the SHA-256 |download the package of |verify |publish hello|wait for hello|the environment of us-east-2/hello can't be read`)
 
 // check compares an error with the class that it is to have. It names what was done and
 // to what, has a next step where one is known, and nothing of the answer.
@@ -282,7 +282,7 @@ func (c *errorCase) check(err error, want plan.Class) {
 		c.t.Errorf("text %q", text)
 	}
 	refused := c.mishap.fault.Kind == localaws.FaultError && !errors.Is(err, plan.ErrReobserve) && !opaque
-	if refused && c.operation != localaws.DownloadOperation && !strings.Contains(err.Error(), ":"+strings.TrimSuffix(c.operation, "ByArn")+" on ") {
+	if refused && c.operation != localaws.DownloadOperation && !strings.Contains(err.Error(), ":"+strings.TrimSuffix(c.operation, "ByArn")+" on ") && !strings.Contains(err.Error(), ":"+c.operation+"Version on ") {
 		c.t.Errorf("%q does not name %s", err, c.operation)
 	}
 	var hinted interface{ Hint() string }

@@ -25,12 +25,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"sealift.dev/sealift/api/envelope"
 	"sealift.dev/sealift/api/v1alpha1"
 	"sealift.dev/sealift/controller"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
+	"sealift.dev/sealift/controller/internal/awss3"
 	"sealift.dev/sealift/controller/internal/awstest"
 	"sealift.dev/sealift/controller/internal/localaws"
 	"sealift.dev/sealift/controller/internal/pack"
@@ -54,7 +56,9 @@ type fixture struct {
 	faults  *localaws.Faults       // of these calls
 	lambda  *lambda.Client
 	kms     *awskms.Client
-	sealing string // ARN of the key to seal with
+	s3      *awss3.Client
+	objects *s3.Client // that a build uses, where one does
+	sealing string     // ARN of the key to seal with
 	trusted []string
 	bundle  string // ARN
 	uploads *uploads
@@ -87,6 +91,7 @@ func newFixture(t *testing.T, edits ...func(*aws.Config)) *fixture {
 	}
 	theirs := func(o *lambda.Options) { o.HTTPClient = awstest.Client(watched) } // what somebody else sends
 	f.lambda, f.kms = lambda.NewFromConfig(cfg, theirs), awskms.New(cfg)
+	f.s3 = awss3.New(cfg, nil)
 	f.sealing = f.key("alias/sealift-sealing").ARN
 	f.trusted = []string{f.sealing}
 	f.bundle = f.key("alias/sealift-bundle").ARN
@@ -105,7 +110,7 @@ func (f *fixture) reconciler(functions *awslambda.Client) *controller.Reconciler
 // reconcilerWith returns one that asks keys, and has a memory of its own.
 func (f *fixture) reconcilerWith(functions *awslambda.Client, keys *awskms.Client, memory *uploads) *controller.Reconciler {
 	return controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: keys, Uploads: memory,
+		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: keys, Uploads: memory, Objects: f.s3,
 		Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 }
@@ -197,6 +202,7 @@ type manifest struct {
 	maxAge                 string // of the bundle, or ""
 	env, sealed            map[string]string
 	patch                  bool   // no spec.package
+	pkg                    string // spec.package, or "" for a folder
 	delivery               string // of the bundle, or ""
 	path                   string // of the bundle, or ""; one of the format openssl-aes-256-ctr ends in .json.enc
 	noAlias                bool
@@ -216,7 +222,9 @@ func (m manifest) file() *fstest.MapFile {
 		alias += fmt.Sprintf(", keepVersions: %d", m.keep)
 	}
 	fmt.Fprintf(&b, "  function: {name: %s, region: us-east-2%s}\n", m.function, alias)
-	if !m.patch {
+	if m.pkg != "" {
+		fmt.Fprintf(&b, "  package: %s\n", m.pkg)
+	} else if !m.patch {
 		fmt.Fprintf(&b, "  package: {path: ../functions/hello, allow: [%s]}\n", m.allow)
 	}
 	fmt.Fprintf(&b, "  bundle: {kmsKey: %q", m.kmsKey)
@@ -277,6 +285,14 @@ func (c commit) TreeID(dir string) (string, error) {
 		return err
 	})
 	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+func (c commit) BlobID(name string) (string, error) {
+	file, found := c.files[name]
+	if !found {
+		return "", fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return fmt.Sprintf("%x", sha1.Sum(file.Data)), nil
 }
 
 // revision makes a commit of code and manifests.
@@ -353,7 +369,7 @@ func (f *fixture) live(function string) (version string, zipped []byte, env map[
 		f.t.Fatal(err)
 	}
 	var data bytes.Buffer
-	if err := functions.Package(f.t.Context(), *obs.Live, &data, pack.MaxZipped); err != nil {
+	if err := functions.Package(f.t.Context(), *obs.Live, &data, pack.MaxStaged); err != nil {
 		f.t.Fatal(err)
 	}
 	return *out.Configuration.Version, data.Bytes(), out.Configuration.Environment.Variables

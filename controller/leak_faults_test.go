@@ -219,6 +219,6 @@ func (f *fixture) crashing(with any) *controller.Reconciler {
 	functions := awslambda.New(awstest.Config(f.aws, region), awslambda.Options{HTTP: awstest.Client(f.aws)})
 	return controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions,
-		Keys: crashing{f.kms, with}, Uploads: f.uploads, Rand: rand.Reader, Now: time.Now, Log: f.logger,
+		Keys: crashing{f.kms, with}, Uploads: f.uploads, Objects: f.s3, Rand: rand.Reader, Now: time.Now, Log: f.logger,
 	})
 }

@@ -192,6 +192,17 @@ func (op *operated) said(name string) string {
 // edit changes a function's variables in the console.
 func (op *operated) edit(function string, change func(env map[string]string)) {
 	op.t.Helper()
+	var busy *types.ResourceConflictException
+	for err := op.tryEdit(function, change); err != nil; err = op.tryEdit(function, change) {
+		if !errors.As(err, &busy) {
+			op.t.Fatal(err)
+		}
+		after(time.Second) // as a person does who is told that an update is in progress
+	}
+}
+
+func (op *operated) tryEdit(function string, change func(env map[string]string)) error {
+	op.t.Helper()
 	out, err := op.lambda.GetFunctionConfiguration(op.t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: &function})
 	if err != nil {
 		op.t.Fatal(err)
@@ -200,9 +211,7 @@ func (op *operated) edit(function string, change func(env map[string]string)) {
 	_, err = op.lambda.UpdateFunctionConfiguration(op.t.Context(), &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &function, Environment: &types.Environment{Variables: out.Environment.Variables},
 	})
-	if err != nil {
-		op.t.Fatal(err)
-	}
+	return err
 }
 
 const (

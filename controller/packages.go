@@ -29,7 +29,7 @@ func download(ctx context.Context, from Downloader, c plan.Configuration, dir st
 // gains nothing: a patch copies contents without unpacking them, and Lambda looks for itself.
 func (r *Reconciler) deployed(ctx context.Context, p plan.Plan, file string) (d *pack.Deployed, unfit, err error) {
 	latest := p.Observed.Latest
-	spool, err := download(ctx, r.o.Downloader, latest, r.o.Packages.Dir, pack.MaxZipped)
+	spool, err := download(ctx, r.o.Downloader, latest, r.o.Packages.Dir, maxZipped(p.Want.Config))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -37,7 +37,7 @@ func (r *Reconciler) deployed(ctx context.Context, p plan.Plan, file string) (d 
 	if m, ok := p.Observed.Mark(); ok && m.Delivery == v1alpha1.DeliveryPackage && m.CodeSHA256 == latest.CodeSHA256 {
 		inspect = pack.InspectKnown
 	}
-	if d, unfit = inspect(spool, file, pack.MaxZipped); unfit != nil {
+	if d, unfit = inspect(spool, file, maxZipped(p.Want.Config)); unfit != nil {
 		return nil, unfit, spool.Close()
 	}
 	return d, nil, nil

@@ -33,6 +33,8 @@ type Observer interface {
 // given or not what was written.
 type Writer interface {
 	UpdateCode(ctx context.Context, c plan.Configuration, zip []byte, codeSHA256 string) (plan.Configuration, error)
+	// UpdateCodeFrom is UpdateCode for a package that Lambda takes from S3.
+	UpdateCodeFrom(ctx context.Context, c plan.Configuration, at plan.Object, codeSHA256 string) (plan.Configuration, error)
 	// Configure sets all variables and all layers (ARNs) in one write.
 	Configure(ctx context.Context, c plan.Configuration, env map[string]string, layers []string) (plan.Configuration, error)
 }
@@ -120,6 +122,7 @@ type Options struct {
 	Cleaner    Cleaner
 	Keys       Keys
 	Uploads    Uploads
+	Objects    Objects
 	Packages   pack.Builder // how packages are built, and where they are kept meanwhile; the zero one will do
 	Rand       io.Reader
 	Now        func() time.Time
@@ -188,6 +191,10 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 	if t.glanced != nil && rotation == nil {
 		return *t.glanced, nil
 	}
+	if t.made == nil { // otherwise it is kept for who applies
+		t.made = new(made)
+		defer r.close(ctx, t, t.made.close)
+	}
 	obs, err := r.o.Observer.Observe(ctx, t.Config.Spec.Function.Name, t.Config.Spec.Function.Alias)
 	if err != nil {
 		return plan.Plan{}, err
@@ -209,7 +216,7 @@ func (r *Reconciler) plan(ctx context.Context, t Target, rotation *plan.Rotation
 	}
 	// What is deployed already is not looked at again with every pass.
 	if p.BuildsPackage() {
-		if err := t.refuseLeftovers(ctx); err != nil {
+		if err := r.refuseUnfit(ctx, t); err != nil {
 			return plan.Plan{Want: want, Observed: obs}, err
 		}
 	}
@@ -298,6 +305,8 @@ type how struct {
 
 // apply returns, with an error, the last plan that could be made.
 func (r *Reconciler) apply(ctx context.Context, t Target, sealingKeys []string, how how) (Result, error) {
+	t.made = new(made)
+	defer r.close(ctx, t, t.made.close)
 	var first string // the revision that was applied when this began
 	for attempt := 1; ; attempt++ {
 		p, err := r.planToApply(ctx, t, how.rotation)

@@ -25,6 +25,8 @@ type Commit interface {
 	Sub(ctx context.Context, dir string) (fs.FS, error)
 	// TreeID returns git's object id of a folder.
 	TreeID(dir string) (string, error)
+	// BlobID returns git's object id of a regular file.
+	BlobID(name string) (string, error)
 	// DescendsFrom reports whether a revision is among the ancestors of this one, which
 	// is none of its own. It returns an error that wraps fs.ErrNotExist where that can't be
 	// told, as history is missing.

@@ -32,6 +32,7 @@ type Target struct {
 	region  string
 	trusted []string // ARNs of the settings' sealing keys
 
+	made   *made                 // of this look or apply
 	older  bool                  // see AllowOlder
 	refuse func(plan.Plan) error // see Unless; nil refuses nothing
 
@@ -74,12 +75,12 @@ func (t Target) function() string {
 }
 
 // PackageDir returns the folder of spec.package.path, from the repository's root, or
-// "" if the deployed package is patched.
+// "" if there is none.
 func (t Target) PackageDir() string {
-	if t.Config.Spec.Package == nil {
-		return ""
+	if p := t.Config.Spec.Package; p != nil && p.Path != "" {
+		return path.Join(path.Dir(t.File), p.Path)
 	}
-	return path.Join(path.Dir(t.File), t.Config.Spec.Package.Path)
+	return ""
 }
 
 // complete makes t of its manifest, and fills in what that leaves open. find returns the
@@ -110,8 +111,10 @@ func (t *Target) complete(ctx context.Context, find func(dir string) (Settings, 
 	if partition, _ := v1alpha1.RolePlace(spec.Function.RoleARN); partition != "" && partition != iam.PartitionOf(t.region) {
 		return fmt.Errorf("spec.function.roleARN: the role is of the partition %s, and %s is in %s, where it is not known", partition, t.region, iam.PartitionOf(t.region))
 	}
-	if dir := t.PackageDir(); dir == ".." || strings.HasPrefix(dir, "../") {
-		return fmt.Errorf("spec.package.path: %s is outside the repository", spec.Package.Path)
+	for _, name := range []string{t.PackageDir(), t.ZipFile()} {
+		if name == ".." || strings.HasPrefix(name, "../") {
+			return fmt.Errorf("%s: %s is outside the repository", spec.Package.Field(), spec.Package.Source())
+		}
 	}
 	return nil
 }
@@ -160,7 +163,7 @@ func (t Target) desired(ctx context.Context, marked string) (plan.Desired, error
 func (t Target) wanted() (plan.Desired, error) {
 	code, err := t.code()
 	if err != nil {
-		return plan.Desired{}, plan.Refused{Err: fmt.Errorf("%s: spec.package.path: %w", t.File, err)}
+		return plan.Desired{}, t.unusable(err)
 	}
 	return plan.Desired{File: t.File, Revision: t.Revision, Config: t.Config, Region: t.region, Code: code}, nil
 }
@@ -169,9 +172,11 @@ func (t Target) wanted() (plan.Desired, error) {
 func (t Target) code() (envelope.Digest, error) {
 	apart := t.Config.Spec.Bundle.Delivery != v1alpha1.DeliveryPackage
 	switch {
-	case t.Config.Spec.Package == nil && apart:
+	case t.isMade():
+		return t.madeCode(apart)
+	case t.PackageDir() == "" && apart:
 		return plan.DeployedIdentity(), nil
-	case t.Config.Spec.Package == nil:
+	case t.PackageDir() == "":
 		return plan.PatchIdentity(), nil
 	}
 	tree, err := t.commit.TreeID(t.PackageDir())
@@ -182,6 +187,23 @@ func (t Target) code() (envelope.Digest, error) {
 		return plan.BareIdentity(tree, t.Config.Spec.Package.Exclude), nil
 	}
 	return plan.CodeIdentity(tree, t.Config.Spec.Package.Exclude), nil
+}
+
+// madeCode is code for a package that a build made.
+func (t Target) madeCode(apart bool) (envelope.Digest, error) {
+	if o := t.Config.Spec.Package.S3; o != nil && apart {
+		return plan.BareObjectIdentity(o.VersionID, o.SHA256), nil
+	} else if o != nil {
+		return plan.ObjectIdentity(o.VersionID, o.SHA256), nil
+	}
+	blob, err := t.commit.BlobID(t.ZipFile())
+	if err != nil {
+		return envelope.Digest{}, err
+	}
+	if apart {
+		return plan.BareZipIdentity(blob), nil
+	}
+	return plan.ZipIdentity(blob), nil
 }
 
 // Same reports whether t and other, at its own revision, want the same. A package that
@@ -196,16 +218,16 @@ func (t Target) Same(other Target) bool {
 
 // Check reports what would stop an apply of t and shows in its commit alone, but
 // for the sealing keys: a package folder that is not there, or that holds secrets in
-// plain text.
+// plain text. What is in S3 is not looked at.
 func (t Target) Check(ctx context.Context) v1alpha1.Errors {
 	_, err := t.code()
 	if err == nil {
 		var found []pack.Error
 		if found, err = t.leftovers(ctx); err == nil {
-			return LeftoverFaults(t.Manifest(), t.PackageDir(), found)
+			return LeftoverFaults(t.Manifest(), found)
 		}
 	}
-	const field = "spec.package.path"
+	field := t.Config.Spec.Package.Field()
 	return v1alpha1.Errors{{File: t.File, Line: t.known.file.Line(field), Field: field, Cause: err.Error()}}
 }
 

@@ -14,7 +14,7 @@ var functionARN = regexp.MustCompile(`^arn:aws[a-z-]{0,16}:lambda:([a-z0-9-]{1,3
 // Default fills in what a config leaves out: the namespace, delivery, format and path of the
 // bundle, the interval and the drift policy, and, where the function is given as an ARN, its bare
 // name, account and region. It brings
-// spec.package.path to its shortest form. What is not valid stays as it is, for Validate
+// spec.package.path and zip to their shortest forms. What is not valid stays as it is, for Validate
 // to report: an ARN with a qualifier, or one whose region is not spec.function.region.
 // Applied again it changes nothing.
 func Default(c *SealedConfig) {
@@ -22,9 +22,7 @@ func Default(c *SealedConfig) {
 		c.Namespace = DefaultNamespace
 	}
 	c.Spec.Function.setDefaults()
-	if c.Spec.Package != nil && c.Spec.Package.Path != "" {
-		c.Spec.Package.Path = path.Clean(c.Spec.Package.Path)
-	}
+	c.Spec.Package.setDefaults()
 	if c.Spec.Bundle.Delivery == "" {
 		c.Spec.Bundle.Delivery = DeliveryPackage
 	}
@@ -42,6 +40,17 @@ func Default(c *SealedConfig) {
 	}
 	if c.Spec.DeletionPolicy == "" {
 		c.Spec.DeletionPolicy = DeletionRetain
+	}
+}
+
+func (p *PackageSpec) setDefaults() {
+	if p == nil {
+		return
+	}
+	for _, name := range []*string{&p.Path, &p.Zip} {
+		if *name != "" {
+			*name = path.Clean(*name)
+		}
 	}
 }
 

@@ -52,8 +52,8 @@ type SealedConfigSpec struct {
 	// creates one.
 	Function FunctionSpec `json:"function"`
 
-	// package is the function's code. Absent: the package that is deployed is patched. The
-	// bundle is put into it, every other byte of it stays as it is, and when somebody deploys
+	// package is the function's code: path, zip or s3 says where it is. Absent, or without one of
+	// these: the package that is deployed is patched. The bundle is put into it, every other byte of it stays as it is, and when somebody deploys
 	// another one, that is patched again. With another spec.bundle.delivery than package no
 	// bundle is in the code, and absent means that the code is left alone.
 	// +optional
@@ -202,28 +202,6 @@ type FunctionSpec struct {
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=1000
 	KeepVersions *int32 `json:"keepVersions,omitempty"`
-}
-
-// PackageSpec says where the function's code is.
-type PackageSpec struct {
-	// path is a folder of the same commit, relative to the manifest's folder. It may start
-	// with "../". The folder is zipped deterministically.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:Pattern=`^[^/\\][^\\]*$`
-	Path string `json:"path"`
-
-	// exclude lists files that stay out of the package, as gitignore patterns.
-	// +optional
-	// +listType=atomic
-	Exclude []string `json:"exclude,omitempty"`
-
-	// allow lists files that may be in the package although they look like secrets in plain
-	// text, as gitignore patterns: a file named key or *.plain, .env and its kind, private keys
-	// in PEM, what KMS answers with a data key, and X beside X.enc. Such a file is refused
-	// otherwise.
-	// +optional
-	// +listType=atomic
-	Allow []string `json:"allow,omitempty"`
 }
 
 // BundleFormat is a format of bundles.

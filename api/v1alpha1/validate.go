@@ -62,7 +62,7 @@ func Validate(c *SealedConfig) field.ErrorList {
 		validateRole(c.Spec.Function, spec.Child("function")),
 		validateCanary(c.Spec, spec.Child("function", "canary")),
 		validateKeepVersions(c.Spec.Function, spec.Child("function", "keepVersions")),
-		validatePackage(c.Spec.Package, spec.Child("package")),
+		validatePackage(c.Spec, spec.Child("package")),
 		validateBundle(c.Spec.Bundle, spec.Child("bundle")),
 		validateEnvironment(c.Spec, spec.Child("environment")),
 		validateRemoved(c.Spec, spec.Child("environmentRemoved")),
@@ -176,42 +176,6 @@ func functionFault(f FunctionSpec) string {
 	default:
 		return "not a function name; want at most 64 letters, digits, '-' and '_', or a function ARN"
 	}
-}
-
-func validatePackage(p *PackageSpec, at *field.Path) (errs field.ErrorList) {
-	if p == nil {
-		return nil
-	}
-	if cause := packagePathFault(p.Path); cause != "" {
-		errs = append(errs, invalid(at.Child("path"), cause))
-	}
-	return slices.Concat(errs, validatePatterns(p.Exclude, at.Child("exclude")), validatePatterns(p.Allow, at.Child("allow")))
-}
-
-func validatePatterns(patterns []string, at *field.Path) (errs field.ErrorList) {
-	for i, pattern := range patterns {
-		switch {
-		case strings.TrimSpace(pattern) == "":
-			errs = append(errs, invalid(at.Index(i), "empty pattern; remove it"))
-		case !plainText(pattern):
-			errs = append(errs, invalid(at.Index(i), "control or bidirectional character in a pattern"))
-		}
-	}
-	return errs
-}
-
-func packagePathFault(p string) string {
-	switch {
-	case p == "":
-		return "required: the folder of the function's code, relative to this file"
-	case strings.HasPrefix(p, "/") || windowsPath.MatchString(p):
-		return "absolute path; want one relative to this file's folder"
-	case strings.Contains(p, `\`):
-		return `backslash in a path; want "/"`
-	case !plainText(p):
-		return "control or bidirectional character in a path"
-	}
-	return ""
 }
 
 func validateBundle(b BundleSpec, at *field.Path) (errs field.ErrorList) {

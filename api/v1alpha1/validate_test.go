@@ -74,10 +74,10 @@ func TestDecodeReportsValues(t *testing.T) {
 		{name: "versions with a fraction", text: function("name: hello, alias: live, keepVersions: 5.0"), want: []string{"m.yaml:5: spec.function.keepVersions: want a whole number, without quotes"}},
 		{name: "versions out of any range", text: function("name: hello, alias: live, keepVersions: 4294967301"), want: []string{"m.yaml:5: spec.function.keepVersions: want a whole number, without quotes"}},
 		{name: "versions without a number", text: function("name: hello, alias: live, keepVersions: "), want: []string{"m.yaml:5: spec.function.keepVersions: want a whole number, without quotes"}},
-		{name: "no path", text: folder(""), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
+		{name: "no path", text: folder(""), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file; or name zip or s3"}},
 		{name: "no package", text: swap(t, "  package: {path: ../functions/hello}\n", ""), want: nil},
 		{name: "package without a value", text: swap(t, "package: {path: ../functions/hello}", "package:"), want: []string{"m.yaml:6: spec.package: no value; give it one, or remove the field"}},
-		{name: "empty path", text: folder(`path: ""`), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file"}},
+		{name: "empty path", text: folder(`path: ""`), want: []string{"m.yaml:6: spec.package.path: required: the folder of the function's code, relative to this file; or name zip or s3"}},
 		{name: "absolute path", text: folder("path: /etc"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},
 		{name: "Windows path", text: folder("path: 'C:/x'"), want: []string{"m.yaml:6: spec.package.path: absolute path; want one relative to this file's folder"}},
 		{name: "backslash", text: folder(`path: '..\x'`), want: []string{`m.yaml:6: spec.package.path: backslash in a path; want "/"`}},
@@ -93,6 +93,29 @@ func TestDecodeReportsValues(t *testing.T) {
 			"m.yaml:6: spec.package.allow[1]: empty pattern; remove it",
 			"m.yaml:6: spec.package.allow[2]: control or bidirectional character in a pattern",
 		}},
+		{name: "zip", text: folder("zip: ../build/hello.zip, allow: [x.key]"), want: nil},
+		{name: "object", text: folder(object("")), want: nil},
+		{name: "object of a version", text: folder(object(", versionId: 3sL4kqtJlcpXroDTDmJ._rmSpXd3dIbr")), want: nil},
+		{name: "staging of what is deployed", text: folder("staging: {s3: {bucket: staging-bucket, prefix: sealift/}}"), want: nil},
+		{name: "staging of a folder", text: folder("path: x, staging: {s3: {bucket: staging.bucket}}"), want: nil},
+		{name: "two sources", text: folder("path: x, zip: x.zip"), want: []string{"m.yaml:6: spec.package: more than one of path, zip and s3; remove all but one"}},
+		{name: "three sources", text: folder("path: x, zip: x.zip, " + object("")), want: []string{"m.yaml:6: spec.package: more than one of path, zip and s3; remove all but one"}},
+		{name: "absolute zip", text: folder("zip: /x.zip"), want: []string{"m.yaml:6: spec.package.zip: absolute path; want one relative to this file's folder"}},
+		{name: "zip with exclude", text: folder("zip: x.zip, exclude: [x.test.js]"), want: []string{"m.yaml:6: spec.package.exclude: goes with path: what is in a zip stays there; remove it, and have the build leave the files out"}},
+		{name: "staging with exclude", text: folder("staging: {s3: {bucket: bucket}}, exclude: [x.test.js]"), want: []string{"m.yaml:6: spec.package: exclude and allow go with path, zip and s3, and the deployed package is patched; remove them"}},
+		{name: "staging of nothing", text: folder("staging: {s3: {bucket: bucket}}") + "  bundle: {delivery: layer}\n", want: []string{
+			"m.yaml:6: spec.package.staging: no package is uploaded: the bundle is elsewhere, and the code is left alone; remove spec.package, or name path, zip or s3"}},
+		{name: "object without anything", text: folder("s3: {}"), want: []string{
+			"m.yaml:6: spec.package.s3.bucket: required: the name of a bucket in the function's region", "m.yaml:6: spec.package.s3.key: required: the object's key",
+			"m.yaml:6: spec.package.s3.sha256: required: the SHA-256 of the object, as sha256sum prints it"}},
+		{name: "digest in base64", text: folder("s3: {bucket: bucket, key: k, sha256: 47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=}"), want: []string{"m.yaml:6: spec.package.s3.sha256: want 64 lower-case hexadecimal digits, as sha256sum prints them"}},
+		{name: "version that is none", text: folder(object(", versionId: \"null\"")), want: []string{"m.yaml:6: spec.package.s3.versionId: null is what has no version, and may be replaced; turn the bucket's versioning on, or remove it"}},
+		{name: "version out of form", text: folder(object(", versionId: a b")), want: []string{"m.yaml:6: spec.package.s3.versionId: not a version id of S3; want what `aws s3api put-object` answers"}},
+		{name: "bucket's URL", text: folder("staging: {s3: {bucket: 's3://bucket'}}"), want: []string{"m.yaml:6: spec.package.staging.s3.bucket: want the name of a bucket alone, not an ARN or a URL"}},
+		{name: "bucket out of form", text: folder("staging: {s3: {bucket: My_Bucket}}"), want: []string{"m.yaml:6: spec.package.staging.s3.bucket: not the name of a bucket; want 3 to 63 lower-case letters, digits, '-' and '.'"}},
+		{name: "prefix without a slash", text: folder("staging: {s3: {bucket: bucket, prefix: a/b}}"), want: []string{`m.yaml:6: spec.package.staging.s3.prefix: want one that ends with "/"`}},
+		{name: "prefix that is a pattern", text: folder("staging: {s3: {bucket: bucket, prefix: '*/'}}"), want: []string{`m.yaml:6: spec.package.staging.s3.prefix: *, ?, $ or \ in a key, which policies of IAM or tools take for something else; name the object otherwise`}},
+		{name: "key upwards", text: folder("s3: {bucket: bucket, key: a/../b, sha256: " + strings.Repeat("a", 64) + "}"), want: []string{`m.yaml:6: spec.package.s3.key: an empty part, "." or ".." in a key, which tools shorten; name the object otherwise`}},
 		{name: "openssl", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc}\n", want: nil},
 		{name: "openssl in a layer", text: valid + "  bundle: {format: openssl-aes-256-ctr, path: a/hello.json.enc, delivery: layer}\n", want: []string{
 			"m.yaml:7: spec.bundle.delivery: want package for the format openssl-aes-256-ctr: the code that opens it reads two files of its own package"}},
@@ -208,4 +231,9 @@ func TestDecodeReportsValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+// object is a package of S3 with more members.
+func object(more string) string {
+	return "s3: {bucket: builds, key: hello/1.zip, sha256: " + strings.Repeat("0f", 32) + more + "}"
 }

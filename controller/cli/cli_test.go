@@ -73,6 +73,7 @@ const offlineSettings = "sealingKeys:\n  - arn: " + offlineKey + "\n    publicKe
 //	function-env NAME K=V set a variable of a function, as somebody else would
 //	function-code NAME    upload another package, as somebody else would
 //	deploy NAME DIR       upload a folder as the function's package, as another tool
+//	object KEY DIR        put a folder, zipped, into S3; object -bucket NAME makes a bucket
 //	serve DIR             serve a repository over https, to who has the token
 //	                      served-canary; sets SERVED to its URL, and trusts it
 //	byhand DIR NAME MD    encrypt DIR/NAME.json by hand, with openssl and a data key
@@ -104,6 +105,7 @@ func (h harness) params(dir string, setup func(*testscript.Env) error) testscrip
 			"exits":       exits,
 			"function":    createFunction,
 			"deploy":      deployFolder,
+			"object":      putFolder,
 			"live":        unpackLive,
 			"serve":       serveGit,
 			"byhand":      byHand,

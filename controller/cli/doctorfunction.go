@@ -158,7 +158,7 @@ func (d *doctor) function(t controller.Target, f awslambda.Details) {
 // configurationAlone reports whether applies write the function's configuration and neither
 // code nor layers.
 func configurationAlone(t controller.Target) bool {
-	return t.Config.Spec.Bundle.Delivery == v1alpha1.DeliveryEnvironment && t.Config.Spec.Package == nil
+	return t.Config.Spec.Bundle.Delivery == v1alpha1.DeliveryEnvironment && t.Config.Spec.Package.Source() == ""
 }
 
 func settled(f awslambda.Details) bool {
@@ -223,7 +223,7 @@ func (d *doctor) deployers(ctx context.Context, c clients, t controller.Target, 
 	switch tool := deployerOf(tags); {
 	case tool == "":
 		d.ok("deployers", t.Key(), "no tag of another tool")
-	case t.Config.Spec.Package != nil:
+	case t.Config.Spec.Package.Source() != "":
 		d.warn("deployers", t.Key(), "leave spec.package out, so that what it deploys is patched; or take the code out of its hands", "%s deploys the function too, and spec.package would replace its code", tool)
 	case t.Config.Spec.Bundle.Delivery != v1alpha1.DeliveryPackage:
 		d.ok("deployers", t.Key(), "%s deploys the function, and its code stays as it is", tool)

@@ -56,7 +56,7 @@ func keepOut(m *manifest, plain []string) (kept []string, err error) {
 
 // inPackage returns the path of a file in the manifest's package, "" if it is not in it.
 func (m *manifest) inPackage(file string) string {
-	if m.config.Spec.Package == nil {
+	if packagePath(m.config) == "" {
 		return ""
 	}
 	folder := filepath.Join(filepath.Dir(m.file), filepath.FromSlash(m.config.Spec.Package.Path))

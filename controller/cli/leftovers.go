@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -18,20 +19,25 @@ import (
 func (v *verification) leftovers(ctx context.Context) (v1alpha1.Errors, error) {
 	var faults v1alpha1.Errors
 	for _, file := range v.files {
-		if file.Config.Spec.Package == nil {
+		field := file.Config.Spec.Package.Field()
+		name := file.Config.Spec.Package.Source()
+		if name == "" || file.Config.Spec.Package.S3 != nil {
 			continue
 		}
-		dir := path.Join(path.Dir(file.Path), file.Config.Spec.Package.Path)
+		dir := path.Join(path.Dir(file.Path), name)
 		if dir == ".." || strings.HasPrefix(dir, "../") {
 			continue
 		}
-		found, err := v.leftoversIn(ctx, dir, file.Config.Spec)
+		look := v.leftoversIn
+		if file.Config.Spec.Package.Zip != "" {
+			look = v.zipLeftovers
+		}
+		found, err := look(ctx, dir, file.Config)
 		if err != nil {
-			const field = "spec.package"
 			faults = append(faults, v1alpha1.Error{File: file.Path, Line: file.Line(field), Field: field, Cause: err.Error()})
 			continue
 		}
-		faults = append(faults, controller.LeftoverFaults(file, dir, found)...)
+		faults = append(faults, controller.LeftoverFaults(file, found)...)
 	}
 	for i := range faults {
 		faults[i].File = v.tree.show(faults[i].File)
@@ -41,7 +47,8 @@ func (v *verification) leftovers(ctx context.Context) (v1alpha1.Errors, error) {
 
 // leftoversIn looks at a package folder on disk. Files that git ignores are never packed:
 // git is asked which these are, but only where something was found.
-func (v *verification) leftoversIn(ctx context.Context, dir string, spec v1alpha1.SealedConfigSpec) ([]pack.Error, error) {
+func (v *verification) leftoversIn(ctx context.Context, dir string, config *v1alpha1.SealedConfig) ([]pack.Error, error) {
+	spec := config.Spec
 	tree, err := fs.Sub(v.tree.files(), dir)
 	if err != nil {
 		return nil, err
@@ -70,4 +77,15 @@ func (v *verification) leftoversIn(ctx context.Context, dir string, spec v1alpha
 		return nil, err
 	}
 	return controller.Leftovers(packed, spec)
+}
+
+// zipLeftovers looks into a package file on disk. What is not there takes nothing along.
+func (v *verification) zipLeftovers(_ context.Context, name string, config *v1alpha1.SealedConfig) ([]pack.Error, error) {
+	found, err := controller.ZipLeftovers(func(to io.Writer) error {
+		return controller.ReadZip(v.tree.files(), name, to)
+	}, config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return found, err
 }

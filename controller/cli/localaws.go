@@ -24,8 +24,8 @@ func (a *app) localAWSCommand() *cobra.Command {
 	var o localOptions
 	cmd := &cobra.Command{
 		Use:   "local-aws",
-		Short: "Serve the embedded local AWS: KMS, Lambda and STS on one endpoint",
-		Long: `Serve the embedded local AWS: KMS, Lambda and STS on one endpoint, with real
+		Short: "Serve the embedded local AWS: KMS, Lambda, S3 and STS on one endpoint",
+		Long: `Serve the embedded local AWS: KMS, Lambda, S3 and STS on one endpoint, with real
 cryptography, and functions that run for real on this machine. It is for tests and
 trials. It checks no credentials, so it listens on loopback addresses alone.
 

@@ -101,7 +101,7 @@ func (p *pass) make(ctx context.Context, t controller.Target) (made, error) {
 	functions := x.functions(p.unfenced)
 	m := made{access: x, reconciler: controller.New(controller.Options{
 		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions,
-		Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: splitKeys{x.own, x.bundleKeys()}, Uploads: p.uploads, Packages: p.packages,
+		Layers: functions, Signing: functions, Published: functions, Cleaner: functions, Keys: splitKeys{x.own, x.bundleKeys()}, Uploads: p.uploads, Packages: p.packages, Objects: x.objects(),
 		Rand: p.app.rand, Now: p.app.now, Log: p.app.log,
 	})}
 	p.made[id] = m

@@ -71,7 +71,13 @@ func (a *app) policyConfig(ctx context.Context, f policyFlags, need needs, v *ve
 	c.Wrapper, c.Role, c.ExternalID = spec.Bundle.Wrapper, spec.Function.RoleARN, spec.Function.ExternalID
 	c.KeepsVersions = spec.Function.KeepVersions != nil
 	c.Scrub = spec.DeletionPolicy == v1alpha1.DeletionScrub
-	c.LeavesCode = spec.Package == nil && spec.Bundle.Delivery != v1alpha1.DeliveryPackage
+	c.LeavesCode = spec.Package.Source() == "" && spec.Bundle.Delivery != v1alpha1.DeliveryPackage
+	if spec.Package != nil && spec.Package.S3 != nil {
+		c.Object = iam.Object{Bucket: spec.Package.S3.Bucket, Key: spec.Package.S3.Key, Version: spec.Package.S3.VersionID != ""}
+	}
+	if staged := spec.Package.Staged(); staged != nil {
+		c.Staging = staged.Bucket + "/" + staged.Prefix
+	}
 	if spec.Bundle.Delivery == v1alpha1.DeliveryLayer {
 		c.Layer = plan.Desired{Config: file.Config}.LayerName()
 	}

@@ -18,6 +18,7 @@ import (
 	"sealift.dev/sealift/controller/internal/awserr"
 	"sealift.dev/sealift/controller/internal/awskms"
 	"sealift.dev/sealift/controller/internal/awslambda"
+	"sealift.dev/sealift/controller/internal/awss3"
 	"sealift.dev/sealift/controller/internal/awssts"
 	"sealift.dev/sealift/controller/internal/plan"
 )
@@ -105,6 +106,8 @@ type access struct {
 func (x access) functions(unfenced bool) *awslambda.Client {
 	return awslambda.New(x.cfg, awslambda.Options{Unfenced: unfenced, Principal: x.as})
 }
+
+func (x access) objects() *awss3.Client { return awss3.New(x.cfg, x.as) }
 
 func (x access) bundleKeys() *awskms.Client { return awskms.New(x.cfg).As(x.as) }
 

@@ -153,7 +153,7 @@ func (a *app) seal(ctx context.Context, f sealFlags, names []string) error {
 		a.log.DebugContext(ctx, "value sealed", "config", at.Namespace+"/"+at.Name, "secret", name, "key", key.ARN, "offline", key.public != nil)
 		fmt.Fprintf(a.Out, "sealed %s in %s\n", at, printable(f.file))
 	}
-	if !m.exists && m.config.Spec.Package == nil {
+	if !m.exists && m.config.Spec.Package.Source() == "" {
 		fmt.Fprintf(a.Err, "note: %s names no package, so the deployed one will be patched; --package names a folder of code\n", printable(f.file))
 	}
 	a.afterSealing(f.file, others)

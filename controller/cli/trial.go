@@ -57,7 +57,8 @@ func (f *trialFlags) check() error {
 type trial struct {
 	*app
 	target  controller.Target
-	trusted []string // ARNs of the keys to unseal with
+	trusted []string           // ARNs of the keys to unseal with
+	objects controller.Objects // that the package may be among; nil if it is not in S3
 	server  *localServer
 	probe   *probe
 }
@@ -92,6 +93,13 @@ func (a *app) invokeLocal(ctx context.Context, f trialFlags, name string, paths 
 	function, err := a.original(ctx, f, s.tree(), t.target)
 	if err != nil {
 		return awslambda.Answer{}, "", err
+	}
+	if p := t.target.Config.Spec.Package; p != nil && p.S3 != nil {
+		x, err := a.access(ctx, t.target.Region(), t.target.Config, s.tree(), path.Dir(t.target.File))
+		if err != nil {
+			return awslambda.Answer{}, "", err
+		}
+		t.objects = x.objects()
 	}
 	// What this local AWS holds are the values of the config: it answers this process and
 	// the function, and no other user of this machine.
@@ -150,7 +158,7 @@ func (a *app) original(ctx context.Context, f trialFlags, tree fs.FS, t controll
 		FunctionName: &spec.Function.Name, Runtime: types.Runtime(f.runtime), Handler: &f.handler, Timeout: aws.Int32(30),
 		Role: aws.String("arn:aws:iam::000000000000:role/trial"), Environment: &types.Environment{Variables: map[string]string{}},
 	}
-	if f.runtime != "" && spec.Package != nil {
+	if f.runtime != "" && spec.Package.Source() != "" {
 		code, err := placeholder()
 		input.Code = &types.FunctionCode{ZipFile: code}
 		return input, err
@@ -171,7 +179,7 @@ func (a *app) original(ctx context.Context, f trialFlags, tree fs.FS, t controll
 		input.Runtime, input.Handler = types.Runtime(conf.Runtime), &conf.Handler
 	}
 	code, err := placeholder()
-	if spec.Package == nil {
+	if spec.Package.Source() == "" {
 		var zipped bytes.Buffer
 		err = deployed.Package(ctx, conf, &zipped, pack.MaxZipped)
 		code = zipped.Bytes()
@@ -225,15 +233,35 @@ func (t *trial) deliver(ctx context.Context, function *lambda.CreateFunctionInpu
 	config.Spec.Bundle.KMSKey = key.ARN
 	config.Spec.Function = v1alpha1.FunctionSpec{Name: config.Spec.Function.Name, Region: config.Spec.Function.Region}
 	config.Spec.Suspend = false
+	if config.Spec.Package != nil {
+		unstaged := *config.Spec.Package
+		unstaged.Staging = nil // its bucket is not here
+		config.Spec.Package = &unstaged
+	}
 	target := t.target
 	target.Config, target.Revision = &config, strings.Repeat("0", 40)
 	functions := t.probe.functions
 	r := controller.New(controller.Options{
-		Observer: functions, Downloader: functions, Writer: functions, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions,
-		Keys: splitKeys{t.keysIn(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
+		Observer: functions, Downloader: functions, Writer: localWriter{functions, t.objects}, Releaser: functions, Canary: functions, Layers: functions, Signing: functions, Published: functions, Cleaner: functions,
+		Objects: t.objects, Keys: splitKeys{t.keysIn(cfg), awskms.New(t.probe.cfg)}, Uploads: forgetful{}, Rand: t.rand, Now: t.now, Log: t.log,
 	})
 	_, err = r.Apply(ctx, target, t.trusted)
 	return err
+}
+
+// localWriter hands packages of S3 to a local AWS, which has none of its buckets.
+type localWriter struct {
+	*awslambda.Client
+	objects controller.Objects
+}
+
+// UpdateCodeFrom is controller.Writer's.
+func (w localWriter) UpdateCodeFrom(ctx context.Context, c plan.Configuration, at plan.Object, codeSHA256 string) (plan.Configuration, error) {
+	var zipped bytes.Buffer
+	if err := w.objects.Download(ctx, at, &zipped, pack.MaxZipped); err != nil {
+		return plan.Configuration{}, err
+	}
+	return w.UpdateCode(ctx, c, zipped.Bytes(), codeSHA256)
 }
 
 // forgetful remembers no upload.

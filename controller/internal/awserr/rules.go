@@ -60,6 +60,8 @@ func rules() []rule {
 			fix: "allow {action} on that {kind} for {who}, in the key's policy or in theirs"},
 		{service: "sts", codes: []string{"AccessDenied"}, denied: true, cause: "access denied",
 			fix: "allow {action} on that {kind} for {who}, and have the role's trust policy name them, with the external ID of spec.function.externalID if it asks for one"},
+		{service: "s3", codes: []string{"AccessDenied", "Forbidden"}, denied: true, cause: "access denied, or there is no such object",
+			fix: "allow {action} on that {kind} for {who}, or check bucket and key: to who may not list the bucket, S3 does not tell the two apart"},
 		{codes: []string{"AccessDenied"}, denied: true, cause: "access denied",
 			fix: "allow {action} on that {kind} for {who}"},
 		{codes: []string{"ExpiredToken", "UnrecognizedClient", "InvalidSignature", "IncompleteSignature", "InvalidClientTokenId", "SignatureDoesNotMatch", "MissingAuthenticationToken", "OptInRequired"},
@@ -82,6 +84,17 @@ func rules() []rule {
 		{service: "sts", codes: []string{"Throttling", "ServiceUnavailable", "InternalFailure"}, later: true, cause: "STS is busy", quoted: true, fix: "try again in a while"},
 		{service: "sts", codes: []string{"RegionDisabled"}, cause: "STS is turned off in this region for the account", fix: "activate STS there: IAM, Account settings"},
 		{service: "sts", codes: []string{"ValidationError", "Validation"}, cause: "STS takes no such role, session name or external ID", fix: "check spec.function.roleARN and spec.function.externalID"},
+
+		{service: "s3", codes: []string{"InvalidAccessKeyId", "InvalidToken", "RequestTimeTooSkewed"}, cause: "the credentials are refused", quoted: true, fix: "renew the credentials, and check the clock"},
+		{service: "s3", codes: []string{"NoSuchKey", "NoSuchVersion"}, missing: true, cause: "no such object", fix: "check spec.package.s3: bucket, key and versionId, or have the build put it there"},
+		{service: "s3", codes: []string{"MethodNotAllowed"}, cause: "that version is the mark of a deletion", fix: "name a version with content in spec.package.s3.versionId"},
+		{service: "s3", codes: []string{"NoSuchBucket"}, missing: true, cause: "no such bucket", fix: "check the bucket's name in spec.package, and the account"},
+		{service: "s3", codes: []string{"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"}, cause: "the bucket is in another region", quoted: true, fix: "name a bucket in the function's region"},
+		{service: "s3", codes: []string{"InvalidObjectState"}, cause: "the object is archived", fix: "restore it, or have the build put it into a storage class that can be read"},
+		{service: "s3", codes: []string{"BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody", "RequestTimeout"}, later: true, cause: "what arrived is not what was sent", quoted: true, fix: "try again in a while"},
+		{service: "s3", codes: []string{"EntityTooLarge"}, cause: "the package is too large for the bucket", fix: "make the package smaller"},
+		{service: "s3", codes: []string{"KMS.Disabled", "KMS.NotFound", "KMS.KMSInvalidState"}, cause: "the key that the bucket encrypts with can't be used", quoted: true, fix: "see the bucket's default encryption: aws s3api get-bucket-encryption"},
+		{service: "s3", codes: []string{"SlowDown", "TemporaryRedirect", "InternalError", "ServiceUnavailable", "OperationAborted", "ConditionalRequestConflict"}, later: true, cause: "S3 is busy", quoted: true, fix: "try again in a while"},
 
 		{codes: []string{"Throttling", "TooManyRequests", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure"}, later: true, cause: "AWS is busy", quoted: true, fix: "try again in a while"},
 	}

@@ -59,6 +59,14 @@ func (u undownloaded) Hint() string {
 	return "check that the network lets through what Lambda's Code.Location leads to (Amazon S3)"
 }
 
+// unstaged is why a package that was downloaded could not be uploaded again.
+type unstaged struct{ error }
+
+// Hint returns the next step.
+func (u unstaged) Hint() string {
+	return "name a bucket in spec.package.staging: by way of S3, Lambda takes what unpacks to 250 MB"
+}
+
 // download copies what is at location to w, at most max bytes of it.
 func (c *Client) download(ctx context.Context, location string, w io.Writer, max int64) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
@@ -83,7 +91,7 @@ func (c *Client) download(ctx context.Context, location string, w io.Writer, max
 	}
 	tooLarge := fmt.Errorf("over the %d bytes that can be delivered again", max)
 	if max == maxDirect {
-		tooLarge = fmt.Errorf("over the %d bytes (50 MB) that Lambda takes in a direct upload", max)
+		tooLarge = unstaged{fmt.Errorf("over the %d bytes (50 MB) that Lambda takes in a direct upload", max)}
 	}
 	if resp.ContentLength > max {
 		return tooLarge

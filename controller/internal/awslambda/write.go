@@ -2,6 +2,7 @@ package awslambda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,26 @@ import (
 // back to its default otherwise. It returns the function as it is afterwards.
 func (c *Client) UpdateCode(ctx context.Context, conf plan.Configuration, zip []byte, codeSHA256 string) (plan.Configuration, error) {
 	input := &lambda.UpdateFunctionCodeInput{FunctionName: &conf.Name, ZipFile: zip, RevisionId: revision(conf.RevisionID)}
+	return c.updateCode(ctx, conf, input, codeSHA256)
+}
+
+// UpdateCodeFrom is UpdateCode for a package that Lambda takes from S3, with the rights of
+// whoever calls.
+func (c *Client) UpdateCodeFrom(ctx context.Context, conf plan.Configuration, at plan.Object, codeSHA256 string) (plan.Configuration, error) {
+	input := &lambda.UpdateFunctionCodeInput{FunctionName: &conf.Name, S3Bucket: &at.Bucket, S3Key: &at.Key, RevisionId: revision(conf.RevisionID)}
+	if at.VersionID != "" {
+		input.S3ObjectVersion = &at.VersionID
+	}
+	updated, err := c.updateCode(ctx, conf, input, codeSHA256)
+	var refused *awserr.Error
+	if errors.As(err, &refused) && refused.Code == "InvalidParameterValueException" {
+		return plan.Configuration{}, c.fault("UpdateFunctionCode", named(conf), refused.Code, "Lambda does not take the package "+at.URL(),
+			"allow s3:GetObject, and s3:GetObjectVersion, on that object for who applies (Lambda reads it with their rights); the bucket has to be in "+c.region)
+	}
+	return updated, err
+}
+
+func (c *Client) updateCode(ctx context.Context, conf plan.Configuration, input *lambda.UpdateFunctionCodeInput, codeSHA256 string) (plan.Configuration, error) {
 	for _, a := range conf.Architectures {
 		input.Architectures = append(input.Architectures, types.Architecture(a))
 	}

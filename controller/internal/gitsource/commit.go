@@ -100,6 +100,16 @@ func (c *Commit) TreeID(folder string) (string, error) {
 	return "", fmt.Errorf("folder %s at %s: %w; commit it or correct the path", folder, c.short(), ErrNotFound)
 }
 
+// BlobID returns the object id of a regular file, which is the same for the same content in whichever commit. The error
+// wraps [ErrNotFound] when nothing is at that path.
+func (c *Commit) BlobID(name string) (string, error) {
+	file, ok := c.file(path.Clean(name))
+	if !ok {
+		return "", c.missing(name)
+	}
+	return file.ObjectID, c.checkRegular(file)
+}
+
 // ReadFile returns the content of a regular file of at most max bytes; a larger one is refused before it is read.
 // The error wraps [ErrNotFound] when nothing is at that path.
 func (c *Commit) ReadFile(ctx context.Context, path string, max int64) ([]byte, error) {

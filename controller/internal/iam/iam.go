@@ -30,6 +30,8 @@ type Config struct {
 	ExternalID      string // that its trust policy asks for, or ""
 	Scrub           bool   // what it put on the function is looked for when it is gone
 	KeepsVersions   bool   // versions beyond a number are deleted
+	Object          Object // of S3 that the code is taken from; the zero Object for none
+	Staging         string // the bucket, a slash and the prefix of what is staged in S3, or ""
 	// SealingKeys are those that values may be under. New values are sealed with the
 	// first.
 	SealingKeys []SealingKey
@@ -132,6 +134,7 @@ func (p *Policy) delivering(bundles map[string][]Config, configs []Config) {
 		p.drawing(key, bundles[key])
 	}
 	p.functions(configs)
+	p.objects(configs)
 	p.looking(configs)
 }
 

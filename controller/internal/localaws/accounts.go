@@ -7,6 +7,7 @@ import (
 
 	"sealift.dev/sealift/controller/internal/localaws/kms"
 	"sealift.dev/sealift/controller/internal/localaws/lambda"
+	"sealift.dev/sealift/controller/internal/localaws/s3"
 	"sealift.dev/sealift/controller/internal/localaws/state"
 	"sealift.dev/sealift/controller/internal/localaws/sts"
 	"sealift.dev/sealift/controller/internal/localaws/wire"
@@ -20,6 +21,7 @@ const accountsPath = "/_localaws/accounts/"
 type services struct {
 	kms    *kms.Service
 	lambda *lambda.Service
+	s3     *s3.Service
 }
 
 func (s *Server) open(folder *state.Folder, options Options) (*services, error) {
@@ -27,11 +29,15 @@ func (s *Server) open(folder *state.Folder, options Options) (*services, error) 
 	if err != nil {
 		return nil, err
 	}
-	functions, err := lambda.Open(lambda.Options{Folder: folder, Now: options.Now, Random: s.random, Settle: options.Settle, Invoker: options.Invoker})
+	objects, err := s3.Open(s3.Options{Folder: folder, Now: options.Now, Random: s.random})
 	if err != nil {
 		return nil, err
 	}
-	return &services{kms: keys, lambda: functions}, nil
+	functions, err := lambda.Open(lambda.Options{Folder: folder, Now: options.Now, Random: s.random, Settle: options.Settle, Invoker: options.Invoker, Objects: objects})
+	if err != nil {
+		return nil, err
+	}
+	return &services{kms: keys, lambda: functions, s3: objects}, nil
 }
 
 // in returns the services of an account. Those of another than the server's own are opened when somebody first asks there.

@@ -5,6 +5,8 @@ const (
 	kmsAPI      = "https://docs.aws.amazon.com/kms/latest/APIReference/API_"
 	lambdaAPI   = "https://docs.aws.amazon.com/lambda/latest/api/API_"
 	lambdaGuide = "https://docs.aws.amazon.com/lambda/latest/dg/"
+	s3API       = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_"
+	s3Guide     = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
 	stsAPI      = "https://docs.aws.amazon.com/STS/latest/APIReference/API_"
 )
 
@@ -69,6 +71,13 @@ func motoDifferences() []difference {
 		{"lambda aliases: a number", "", lambdaAPI + "CreateAlias.html"},
 		{"lambda aliases: again", "ConflictException", lambdaAPI + "CreateAlias.html"},
 		{"lambda aliases: stale RevisionId", "", lambdaAPI + "UpdateAlias.html"},
+		{"lambda code in s3: CodeSha256 of the first", "false", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: both", "", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: no key", "", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: no such bucket", "no AWS answer", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: no such key", "", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: no such version", "", lambdaAPI + "UpdateFunctionCode.html"},
+		{"lambda code in s3: what was refused changed nothing", "false", lambdaAPI + "UpdateFunctionCode.html"},
 		{"lambda code: Location downloads", "false", lambdaAPI + "FunctionCodeLocation.html"},
 		{"lambda create refusals: environment over 4 KB", "", lambdaGuide + "gettingstarted-limits.html"},
 		{"lambda create refusals: no zip", "", lambdaAPI + "CreateFunction.html"},
@@ -120,6 +129,20 @@ func motoDifferences() []difference {
 		{"lambda weights: more than all", "", lambdaAPI + "AliasRoutingConfiguration.html"},
 		{"lambda weights: no such version", "", lambdaAPI + "CreateAlias.html"},
 		{"lambda weights: of itself", "", lambdaAPI + "AliasRoutingConfiguration.html"},
+		{"s3 buckets: name out of form", "", s3Guide + "bucketnamingrules.html"},
+		{"s3 checksums: SHA-256 of the answer", "", s3API + "PutObject.html"},
+		{"s3 checksums: SHA-256 of the object", "", s3API + "HeadObject.html"},
+		{"s3 checksums: chunks with a wrong trailer", "200", s3Guide + "checking-object-integrity-upload.html"},
+		{"s3 checksums: wrong MD5", "", s3API + "PutObject.html"},
+		{"s3 checksums: wrong SHA-256", "", s3API + "PutObject.html"},
+		{"s3 objects: another owner", "", s3Guide + "bucket-owner-condition.html"},
+		{"s3 objects: key too long", "", s3Guide + "object-keys.html"},
+		{"s3 parts: wrong order", "", s3API + "CompleteMultipartUpload.html"},
+		{"s3 parts: wrong part", "", s3API + "CompleteMultipartUpload.html"},
+		{"s3 parts: joined", "10485760 false", s3API + "CompleteMultipartUpload.html"},
+		{"s3 parts: after the end", "no AWS answer", s3API + "CompleteMultipartUpload.html"},
+		{"s3 versions: a delete marker", "NoSuchVersion", s3Guide + "DeleteMarker.html"},
+		{"s3 versions: version out of form", "NoSuchVersion", s3API + "GetObject.html"},
 		{"sts assume role refusals: ARN without an account", "", stsAPI + "AssumeRole.html"},
 		{"sts assume role refusals: duration too long", "", stsAPI + "AssumeRole.html"},
 		{"sts assume role refusals: duration too short", "", stsAPI + "AssumeRole.html"},

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -44,6 +45,7 @@ type contract struct {
 	kms    *kms.Client
 	lambda *lambda.Client
 	sts    *sts.Client
+	s3     *s3.Client
 	// assumed is the ARN of a role that the caller may assume, "" for none.
 	assumed string
 	role    string // the ARN of a role that functions of the endpoint can have
@@ -160,10 +162,10 @@ func TestJudge(t *testing.T) {
 func runContract(t *testing.T, conf aws.Config, c contract, known []difference) {
 	t.Helper()
 	checks := map[string]answers{}
-	for _, test := range slices.Concat(kmsContract(), lambdaContract(), stsContract()) {
+	for _, test := range slices.Concat(kmsContract(), lambdaContract(), stsContract(), s3Contract()) {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(&contract{
-				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), sts: sts.NewFromConfig(conf), role: c.role, assumed: c.assumed, wait: c.wait, name: test.name,
+				T: t, kms: kms.NewFromConfig(conf), lambda: lambda.NewFromConfig(conf), sts: sts.NewFromConfig(conf), s3: s3.NewFromConfig(conf, func(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }), role: c.role, assumed: c.assumed, wait: c.wait, name: test.name,
 				unique: "sealift-contract-" + strings.ToLower(rand.Text()[:10]), checks: checks,
 			})
 		})

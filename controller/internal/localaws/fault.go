@@ -14,6 +14,7 @@ import (
 
 	"sealift.dev/sealift/controller/internal/localaws/kms"
 	"sealift.dev/sealift/controller/internal/localaws/lambda"
+	"sealift.dev/sealift/controller/internal/localaws/s3"
 	"sealift.dev/sealift/controller/internal/localaws/sts"
 	"sealift.dev/sealift/controller/internal/localaws/wire"
 )
@@ -236,6 +237,8 @@ func (s *Server) operation(r *http.Request) (name string, mutating bool) {
 		return own.kms.Operation(r)
 	case service == "lambda":
 		return own.lambda.Operation(r)
+	case service == "s3":
+		return own.s3.Operation(r)
 	case service == "sts":
 		return action(r), false
 	default:
@@ -278,6 +281,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, asked wire.Outco
 		return // no call of AWS's
 	case call.Service == "kms":
 		refused = kms.Refuse(w, asked.Operation, err)
+	case call.Service == "s3":
+		refused = s3.Refuse(w, r, "", asked.Operation, err)
 	case call.Service == "sts":
 		refused = sts.Refuse(w, "", asked.Operation, err)
 	default:

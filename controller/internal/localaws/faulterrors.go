@@ -44,6 +44,10 @@ func Modelled(operation string) []ErrorAnswer {
 		return append(key, ErrorAnswer{"InvalidCiphertextException", 400}, ErrorAnswer{"IncorrectKeyException", 400})
 	case "GenerateDataKey":
 		return key
+	case "GetObject":
+		return []ErrorAnswer{{"NoSuchKey", 404}, {"InvalidObjectState", 403}}
+	case "PutObject":
+		return []ErrorAnswer{{"InvalidRequest", 400}, {"EncryptionTypeMismatch", 400}, {"TooManyParts", 400}}
 	}
 	return nil
 }
@@ -56,6 +60,12 @@ func Unmodelled(operation string) []ErrorAnswer {
 	switch operation {
 	case DownloadOperation: // S3
 		return []ErrorAnswer{{"AccessDenied", 403}, {"NoSuchKey", 404}, {"InternalError", 500}, {"SlowDown", 503}}
+	case "GetObject", "PutObject", "DeleteObject":
+		return []ErrorAnswer{
+			{"AccessDenied", 403}, {"NoSuchBucket", 404}, {"PermanentRedirect", 301}, {"ExpiredToken", 400}, {"InvalidAccessKeyId", 403},
+			{"SignatureDoesNotMatch", 403}, {"RequestTimeTooSkewed", 403}, {"RequestTimeout", 400}, {"KMS.DisabledException", 400},
+			{"InternalError", 500}, {"SlowDown", 503}, {"ServiceUnavailable", 503}, {"SomethingNew", 400},
+		}
 	case "Decrypt", "GenerateDataKey": // 400 for whatever a caller does wrong
 		return []ErrorAnswer{
 			{"AccessDeniedException", 400}, {"ThrottlingException", 400}, {"LimitExceededException", 400}, {"ExpiredTokenException", 400},

@@ -1,10 +1,10 @@
-// Package localaws is an AWS on this machine: an http.Handler that speaks the wire protocols of KMS, Lambda and STS, so
+// Package localaws is an AWS on this machine: an http.Handler that speaks the wire protocols of KMS, Lambda, S3 and STS, so
 // that AWS's SDKs and the aws command line work against it with AWS_ENDPOINT_URL. It is meant to be strict: what AWS refuses,
 // it refuses, and what it does not have, it refuses by name.
 //
-// One endpoint serves the three services. Requests must be signed in form (Signature Version 4); the signature itself is
+// One endpoint serves the four services. Requests must be signed in form (Signature Version 4); the signature itself is
 // not verified, any credentials do; those that AssumeRole gives out are of their role's account, and end. The region is the
-// one of the credential scope, and each region of each account has its own keys and functions. All time is the injected clock's: nothing here sleeps, starts a goroutine or waits for a timer, so that the
+// one of the credential scope, and each region of each account has its own keys, functions and buckets. All time is the injected clock's: nothing here sleeps, starts a goroutine or waits for a timer, so that the
 // handler works behind a socket and behind an in-process http.RoundTripper alike.
 package localaws
 
@@ -21,6 +21,7 @@ import (
 
 	"sealift.dev/sealift/controller/internal/localaws/kms"
 	"sealift.dev/sealift/controller/internal/localaws/lambda"
+	"sealift.dev/sealift/controller/internal/localaws/s3"
 	"sealift.dev/sealift/controller/internal/localaws/state"
 	"sealift.dev/sealift/controller/internal/localaws/sts"
 	"sealift.dev/sealift/controller/internal/localaws/wire"
@@ -36,7 +37,7 @@ var account = regexp.MustCompile(`^[0-9]{12}$`)
 
 // Options configure a Server. The zero value is one that keeps everything in memory.
 type Options struct {
-	// Dir is the folder that keeps keys and functions, made when it is not there. "" keeps them in memory only. The folder
+	// Dir is the folder that keeps keys, functions and buckets, made when it is not there. "" keeps them in memory only. The folder
 	// holds key material: its mode is 0700, its files' 0600.
 	Dir string
 	// Account is the twelve-digit account that answers; "" is DefaultAccount.
@@ -166,17 +167,21 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, service string, 
 		return kms.Refuse(w, r.Header.Get("X-Amz-Target"), refusal)
 	case service == "sts" && refusal != nil:
 		return sts.Refuse(w, caller.RequestID, r.FormValue("Action"), refusal)
+	case service == "s3" && refusal != nil:
+		return s3.Refuse(w, r, caller.RequestID, r.Method+" "+r.URL.EscapedPath(), refusal)
 	case refusal != nil:
 		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), refusal)
 	case service == "kms":
 		return own.kms.Serve(w, r, caller)
 	case service == "lambda":
 		return own.lambda.Serve(w, r, caller)
+	case service == "s3":
+		return own.s3.Serve(w, r, caller)
 	case service == "sts":
 		return s.sts.Serve(w, r, caller)
 	default:
 		return lambda.Refuse(w, r.Method+" "+r.URL.EscapedPath(), wire.Errorf(http.StatusNotFound, "UnknownOperationException",
-			"local AWS has the services kms, lambda and sts, and not %s", service))
+			"local AWS has the services kms, lambda, s3 and sts, and not %s", service))
 	}
 }
 

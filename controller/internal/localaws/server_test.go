@@ -110,8 +110,8 @@ func TestSignatures(t *testing.T) {
 			status: 400, code: "InvalidSignatureException", answer: "Credential should be scoped to a valid region.",
 		},
 		{
-			name: "another service", method: "GET", path: "/", header: map[string]string{"Authorization": signed("s3")},
-			status: 404, code: "UnknownOperationException", answer: "local AWS has the services kms, lambda and sts, and not s3",
+			name: "another service", method: "GET", path: "/", header: map[string]string{"Authorization": signed("ec2")},
+			status: 404, code: "UnknownOperationException", answer: "local AWS has the services kms, lambda, s3 and sts, and not ec2",
 		},
 		{
 			name: "unknown KMS operation", method: "POST", path: "/", header: map[string]string{"X-Amz-Target": "TrentService.Sign", "Authorization": signed("kms")},

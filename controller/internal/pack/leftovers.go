@@ -31,6 +31,11 @@ const (
 // It is a net and no proof, and is kept cheap: of most files it reads nothing, and of none more than [Build] does. The
 // same tree and patterns give the same answer.
 func Leftovers(tree fs.FS, exclude, allow []string, added ...string) ([]Error, error) {
+	return findLeftovers(tree, exclude, allow, added, "delete it, or add %[1]q to spec.package.exclude, or to spec.package.allow if it is no secret")
+}
+
+// findLeftovers is Leftovers with what to do, in which %[1]q is the pattern for a file.
+func findLeftovers(tree fs.FS, exclude, allow, added []string, fix string) ([]Error, error) {
 	excluded, err := parsePatterns("exclude", exclude)
 	if err != nil {
 		return nil, err
@@ -41,6 +46,7 @@ func Leftovers(tree fs.FS, exclude, allow []string, added ...string) ([]Error, e
 	}
 	l := leftovers{
 		tree:     tree,
+		fix:      fix,
 		beside:   make(map[string]bool),
 		unread:   MaxUnzipped,
 		excluded: exclusions{patterns: excluded, left: maxSteps},
@@ -54,6 +60,7 @@ func Leftovers(tree fs.FS, exclude, allow []string, added ...string) ([]Error, e
 // leftovers is a walk that looks for them.
 type leftovers struct {
 	tree              fs.FS
+	fix               string          // for the pattern of a file
 	beside            map[string]bool // paths of files with ".enc" behind their names
 	excluded, allowed exclusions
 	files             int   // that were not skipped
@@ -106,8 +113,7 @@ func (l *leftovers) visit(name string, d fs.DirEntry, err error) error {
 		return fmt.Errorf("look for secrets in %s: %w", printable(name), err)
 	}
 	if what != "" {
-		l.found = append(l.found, Error{Path: printable(name), Cause: fmt.Sprintf("%s, which a package must not take along; delete it, or add %q to spec.package.exclude, "+
-			"or to spec.package.allow if it is no secret", what, Pattern(name))})
+		l.found = append(l.found, Error{Path: printable(name), Cause: what + ", which a package must not take along; " + fmt.Sprintf(l.fix, Pattern(name))})
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func checkZipped(what string, size, max int64) error {
 	case size <= max:
 		return nil
 	case max == MaxZipped:
-		return fmt.Errorf("%s has %d bytes, Lambda takes at most %d (50 MB) in a direct upload", what, size, max)
+		return tooLarge{fmt.Errorf("%s has %d bytes, Lambda takes at most %d (50 MB) in a direct upload", what, size, max)}
 	}
 	return fmt.Errorf("%s has %d bytes, at most %d can be delivered", what, size, max)
 }

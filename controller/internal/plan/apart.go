@@ -163,13 +163,13 @@ func (p *Plan) codeAlone(marked bool, m Marker) {
 		p.CodeReason = "a bundle that the deployed package carries is taken out of it"
 	case p.Want.patches():
 	case !marked:
-		p.CodeReason = "built from " + p.Want.Config.Spec.Package.Path + " without the bundle"
+		p.CodeReason = "built from " + p.Want.codeSource() + " without the bundle"
 	case m.Code != p.Want.Code && m.Delivery == v1alpha1.DeliveryPackage:
-		p.CodeReason = "built from " + p.Want.Config.Spec.Package.Path + " without the bundle that it carried"
+		p.CodeReason = "built from " + p.Want.codeSource() + " without the bundle that it carried"
 	case m.Code != p.Want.Code:
-		p.CodeReason = "code changed; built from " + p.Want.Config.Spec.Package.Path
+		p.CodeReason = "code changed; built from " + p.Want.codeSource()
 	case latest.CodeSHA256 != m.CodeSHA256:
-		p.CodeReason = "replaced outside sealift; built again from " + p.Want.Config.Spec.Package.Path
+		p.CodeReason = "replaced outside sealift; built again from " + p.Want.codeSource()
 	}
 	// What opens the bundle of the deployed package has to go on doing so until the
 	// configuration leads to the new one.

@@ -190,7 +190,7 @@ func (p *Plan) packageDetail(marked, codeChanged, replaced bool) string {
 		}
 		return "the deployed package is patched; every entry but the bundle unchanged"
 	}
-	path := p.Want.Config.Spec.Package.Path
+	path := p.Want.codeSource()
 	switch {
 	case !marked:
 		return "built from " + path

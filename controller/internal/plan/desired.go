@@ -19,7 +19,7 @@ type Desired struct {
 	Revision string // commit id; "" for a work tree, which is planned for and never applied
 	Config   *v1alpha1.SealedConfig
 	Region   string          // of the function
-	Code     envelope.Digest // CodeIdentity of spec.package, or PatchIdentity where there is none; BareIdentity and DeployedIdentity where the bundle is elsewhere
+	Code     envelope.Digest // CodeIdentity, ZipIdentity or ObjectIdentity of spec.package, or PatchIdentity where there is none; BareIdentity and its kin and DeployedIdentity where the bundle is elsewhere
 	// Previous is the config at the marker's revision, from which the changed
 	// names are told; nil if that revision or the file in it is gone.
 	Previous *v1alpha1.SealedConfig
@@ -69,7 +69,7 @@ func DeployedIdentity() envelope.Digest {
 }
 
 // patches reports whether the deployed package is patched, or left alone, and none is built.
-func (d Desired) patches() bool { return d.Config.Spec.Package == nil }
+func (d Desired) patches() bool { return d.codeSource() == "" }
 
 func (d Desired) key() string { return d.Config.Namespace + "/" + d.Config.Name }
 

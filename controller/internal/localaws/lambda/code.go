@@ -56,9 +56,6 @@ func checkPackage(content []byte) (unzipped int64, err error) {
 	if len(content) == 0 {
 		return 0, invalidParameter("Uploaded file must be a non-empty zip")
 	}
-	if len(content) > maxZipped {
-		return 0, wire.Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZipped)
-	}
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return 0, unreadablePackage()

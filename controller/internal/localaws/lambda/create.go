@@ -11,7 +11,7 @@ type createFunctionInput struct {
 	Architectures []string
 	Code          struct {
 		ImageUri string
-		ZipFile  []byte
+		source
 	}
 	FunctionName string
 	PackageType  string
@@ -19,8 +19,8 @@ type createFunctionInput struct {
 	Tags         map[string]string
 }
 
-// settings returns what the function shall be, without its code; AWS's defaults where nothing is said.
-func (in createFunctionInput) settings() (settings, error) {
+// settings returns what the function shall be with the package zipped; AWS's defaults where nothing is said.
+func (in createFunctionInput) settings(zipped []byte) (settings, error) {
 	architecture, err := architecture(in.Architectures, "x86_64")
 	if err != nil {
 		return settings{}, err
@@ -32,7 +32,7 @@ func (in createFunctionInput) settings() (settings, error) {
 	switch {
 	case in.PackageType != "" && in.PackageType != "Zip" && !image:
 		return settings{}, validation("1 validation error detected: Value '%s' at 'packageType' failed to satisfy constraint: Member must satisfy enum value set: [Zip, Image]", in.PackageType)
-	case image && (in.Runtime != nil || in.Handler != nil || in.Layers != nil || in.Code.ZipFile != nil):
+	case image && (in.Runtime != nil || in.Handler != nil || in.Layers != nil || in.Code.given()):
 		return settings{}, invalidParameter("Please don't provide Runtime, Handler, Layers or ZipFile when the intended function PackageType is Image.")
 	case image && in.Code.ImageUri == "" || !image && in.Code.ImageUri != "":
 		return settings{}, invalidParameter("Please provide ImageUri when creating a function with packageType Image, and then alone.")
@@ -47,7 +47,7 @@ func (in createFunctionInput) settings() (settings, error) {
 		return settings{}, err
 	}
 	wanted := in.change.apply(settings{Architecture: architecture, MemorySize: minMemory, Timeout: 3})
-	return wanted, wanted.take(in.Code.ZipFile, in.Code.ImageUri)
+	return wanted, wanted.take(zipped, in.Code.ImageUri)
 }
 
 // take makes the package, or the image of uri, the code of s.
@@ -92,7 +92,11 @@ func (s *Service) createFunction(req request, in createFunctionInput) (reply, er
 	if n.qualifier != "" || len(n.function) > 64 {
 		return reply{}, invalidParameter("1 validation error detected: Value '%s' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64", n.function+n.qualifier)
 	}
-	wanted, err := in.settings()
+	zipped, err := s.zip(req.caller.Region, in.Code.source)
+	if err != nil {
+		return reply{}, err
+	}
+	wanted, err := in.settings(zipped)
 	if err != nil {
 		return reply{}, err
 	}
@@ -117,7 +121,7 @@ func (s *Service) createFunction(req request, in createFunctionInput) (reply, er
 		}
 	}
 	if wanted.ImageURI == "" {
-		if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), in.Code.ZipFile); err != nil {
+		if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), zipped); err != nil {
 			return answer, err
 		}
 	}

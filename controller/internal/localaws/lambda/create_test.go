@@ -78,7 +78,7 @@ func TestCreateFunctionRefusals(t *testing.T) {
 		{"no code", func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = nil }, "InvalidParameterValueException", "Uploaded file must be a non-empty zip"},
 		{"code in S3", func(in *lambda.CreateFunctionInput) {
 			in.Code = &types.FunctionCode{S3Bucket: aws.String("bucket"), S3Key: aws.String("key")}
-		}, "InvalidParameterValueException", `local AWS does not have the member "S3Bucket" of CreateFunction`},
+		}, "InvalidParameterValueException", "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist"},
 		{"image", func(in *lambda.CreateFunctionInput) { in.PackageType = types.PackageTypeImage }, "InvalidParameterValueException", "Please don't provide Runtime, Handler, Layers or ZipFile when the intended function PackageType is Image."},
 		{"layers", func(in *lambda.CreateFunctionInput) {
 			in.FunctionName, in.Layers = aws.String("other"), []string{"arn:aws:lambda:us-east-2:000000000000:layer:x:1"}

@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,6 +50,9 @@ func (s *Service) publishLayerVersion(req request, in publishLayerVersionInput) 
 	answer := reply{resource: layerARN(req.caller, name)}
 	if err := in.check(); err != nil {
 		return answer, err
+	}
+	if len(in.Content.ZipFile) > maxZipped {
+		return reply{}, wire.Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "Zipped size must be smaller than %d bytes", maxZipped)
 	}
 	unzipped, err := checkPackage(in.Content.ZipFile)
 	if err != nil {

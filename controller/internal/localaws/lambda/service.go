@@ -4,7 +4,7 @@
 // what was there before, and the RevisionId changes at the write and again at its end.
 //
 // Errors, their codes and wording are AWS's where AWS's are known. What local AWS does not have (container images but as
-// configuration, code in S3, asynchronous invocation, …) is refused by name and never ignored.
+// configuration, layers in S3, asynchronous invocation, …) is refused by name and never ignored.
 // See https://docs.aws.amazon.com/lambda/latest/api/welcome.html.
 package lambda
 
@@ -34,6 +34,12 @@ type forgetter interface {
 	Forget(arn string)
 }
 
+// Objects reads objects of S3, with S3's errors.
+type Objects interface {
+	// Read returns an object in a bucket of region; version "" is the newest.
+	Read(region, bucket, key, version string) ([]byte, error)
+}
+
 // Options say how a Service works. Every field but Invoker is required.
 type Options struct {
 	// Folder keeps functions and their packages.
@@ -45,6 +51,8 @@ type Options struct {
 	// Settle is how long a new function or version stays Pending and an update InProgress. With zero they are that only in
 	// the answer of the write.
 	Settle time.Duration
+	// Objects are those of S3 that code may be in.
+	Objects Objects
 	// Invoker runs functions; when nil, Invoke answers ServiceException.
 	Invoker Invoker
 }
@@ -56,6 +64,7 @@ type Service struct {
 	random     io.Reader
 	settle     time.Duration
 	invoker    Invoker
+	objects    Objects
 	operations map[string]operation
 	signing    []byte // key of download URLs
 
@@ -68,7 +77,7 @@ type Service struct {
 // it; packages that no function refers to are removed.
 func Open(options Options) (*Service, error) {
 	s := &Service{
-		folder: options.Folder, now: options.Now, random: options.Random, settle: options.Settle, invoker: options.Invoker,
+		folder: options.Folder, now: options.Now, random: options.Random, settle: options.Settle, invoker: options.Invoker, objects: options.Objects,
 		signing: make([]byte, 32), functions: map[string]map[string]function{},
 		layers: map[string]map[string]layer{},
 	}

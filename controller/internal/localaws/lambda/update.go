@@ -5,7 +5,7 @@ type updateFunctionCodeInput struct {
 	DryRun        bool
 	Publish       bool
 	RevisionId    string
-	ZipFile       []byte
+	source
 }
 
 // updateFunctionCode replaces the package. Architectures that are not given stay what they were: the API reference speaks of a
@@ -18,8 +18,11 @@ func (s *Service) updateFunctionCode(req request, in updateFunctionCodeInput) (r
 	if _, err := architecture(in.Architectures, ""); err != nil {
 		return reply{}, err
 	}
-	sum := digest(in.ZipFile)
-	unzipped, unreadable := checkPackage(in.ZipFile) // outside the lock: it unpacks; AWS says it after the function's own errors
+	var unzipped int64
+	zipped, unreadable := s.zip(req.caller.Region, in.source)
+	if unreadable == nil { // outside the lock: it unpacks; AWS says it after the function's own errors
+		unzipped, unreadable = checkPackage(zipped)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	answer := reply{resource: n.arn()}
@@ -41,7 +44,7 @@ func (s *Service) updateFunctionCode(req request, in updateFunctionCodeInput) (r
 		return answer, nil
 	}
 	wanted := f.Latest.Settings
-	wanted.CodeSHA256, wanted.CodeSize, wanted.Unzipped = sum, int64(len(in.ZipFile)), unzipped
+	wanted.CodeSHA256, wanted.CodeSize, wanted.Unzipped = digest(zipped), int64(len(zipped)), unzipped
 	if wanted.Architecture, err = architecture(in.Architectures, wanted.Architecture); err != nil {
 		return answer, err
 	}
@@ -56,7 +59,7 @@ func (s *Service) updateFunctionCode(req request, in updateFunctionCodeInput) (r
 		}
 		answer.body = s.published(n, v)
 	}
-	if err := s.folder.Put(packageFile(req.caller.Region, f.Name, sum), in.ZipFile); err != nil {
+	if err := s.folder.Put(packageFile(req.caller.Region, f.Name, wanted.CodeSHA256), zipped); err != nil {
 		return reply{resource: n.arn()}, err
 	}
 	err = s.put(req.caller.Region, f)
