@@ -155,6 +155,8 @@ func sharing(f *fixture, q *quota) (func(context.Context, controller.Target) (*c
 		cfg.Retryer = func() aws.Retryer { return retry.NewStandard() }
 		return awslambda.New(cfg, awslambda.Options{HTTP: awstest.Client(q)})
 	}
-	return func(context.Context, controller.Target) (*controller.Reconciler, error) { return f.reconciler(client()), nil },
+	return func(context.Context, controller.Target) (*controller.Reconciler, error) {
+			return f.reconciler(client()), nil
+		},
 		func(context.Context, string) (controller.Lister, error) { return client(), nil }
 }
