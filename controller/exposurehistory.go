@@ -98,14 +98,14 @@ func (p *Past) occurrences(ctx context.Context, t Target, limit int) (were []Tar
 			return were, false, err
 		}
 		for _, name := range names {
-			data, fresh, err := p.unseen(root, name)
+			one, fresh, err := p.unseen(root, name)
 			if err != nil {
 				return were, false, err
 			}
-			if !fresh || !bytes.Contains(data, []byte(t.Config.Name)) {
+			if !fresh || one.known == nil && !bytes.Contains(one.data, []byte(t.Config.Name)) {
 				continue
 			}
-			if was, ok := p.target(ctx, commit, root, name, data); ok && was.Key() == t.Key() {
+			if was, ok := p.target(ctx, commit, settingsOf(root), one); ok && was.Key() == t.Key() {
 				were = append(were, was)
 			}
 		}

@@ -53,6 +53,7 @@ type Search struct {
 // listed, by the commits just before the head.
 func (p *Past) Left(ctx context.Context, targets []Target, listers Listers) (Search, error) {
 	var found Search
+	p.share(targets)
 	if err := p.walk(ctx, recentPast, p.atSwept); err != nil {
 		return found, fmt.Errorf("look for configs that are gone: %w", err)
 	}

@@ -45,8 +45,10 @@ type Past struct {
 	line    []string        // Tip and what was before, as far as was asked for
 	full    bool            // whether line goes as far back as it counts
 	walked  int             // how many of line were looked through
-	seen    map[string]bool // files, by name and content
+	seen    map[string]bool // files, by name and content, and folders
 	were    map[place]Target
+	decoded map[string]*known         // manifests that callers have, as seen has them
+	parsed  map[string]parsedSettings // settings files of the commit that was looked through last
 	present *present
 }
 
@@ -55,8 +57,20 @@ type place struct{ config, function string } // as Target's Key and function hav
 
 // NewPast returns a Past that has read nothing yet.
 func NewPast(o PastOptions) *Past {
-	return &Past{o: o, seen: make(map[string]bool), were: make(map[place]Target)}
+	return &Past{o: o, seen: make(map[string]bool), were: make(map[place]Target), decoded: make(map[string]*known)}
 }
+
+// share has p not decode again what targets were decoded from.
+func (p *Past) share(targets []Target) {
+	for _, t := range targets {
+		if t.known != nil && t.known.id != "" {
+			p.decoded[content(t.File, t.known.id)] = t.known
+		}
+	}
+}
+
+// content names a file with what is in it, by git's id of that.
+func content(name, id string) string { return name + "\n" + id }
 
 func (t Target) place() place { return place{t.Key(), t.function()} }
 
@@ -106,19 +120,21 @@ func (p *Past) look(ctx context.Context, revision string) error {
 	if err != nil {
 		return err
 	}
-	names, err := p.manifests(root)
+	paths, folders := p.unlike(commit, root)
+	names, err := manifests(root, paths)
 	if err != nil {
 		return err
 	}
+	settings := settingsReader{root: root, before: p.parsed, files: make(map[string]parsedSettings), dirs: make(map[string]parsedSettings)}
 	for _, name := range names {
-		data, fresh, err := p.unseen(root, name)
+		one, fresh, err := p.unseen(root, name)
 		if err != nil {
 			return err
 		}
 		if !fresh {
 			continue
 		}
-		t, usable := p.target(ctx, commit, root, name, data)
+		t, usable := p.target(ctx, commit, settings.find, one)
 		if !usable {
 			continue
 		}
@@ -126,49 +142,84 @@ func (p *Past) look(ctx context.Context, revision string) error {
 			p.were[t.place()] = t
 		}
 	}
+	for _, folder := range folders {
+		p.seen[folder] = true
+	}
+	p.parsed = settings.files
 	return ctx.Err()
 }
 
-// manifests lists the files below those of the selected paths that are there.
-func (p *Past) manifests(root fs.FS) ([]string, error) {
-	paths := slices.DeleteFunc(slices.Clone(p.o.Selection.Paths), func(path string) bool {
+// there returns those of the selected paths that are there.
+func (p *Past) there(root fs.FS) []string {
+	return slices.DeleteFunc(slices.Clone(p.o.Selection.Paths), func(path string) bool {
 		_, err := fs.Stat(root, path)
 		return errors.Is(err, fs.ErrNotExist)
 	})
-	return manifests(root, paths)
 }
 
-// unseen reads a file, unless a later commit had the same one.
-func (p *Past) unseen(root fs.FS, name string) (data []byte, fresh bool, err error) {
+// unlike returns those of the selected paths that are there, without the folders that a
+// later commit had as they are, as no file below them is new; and the folders among them.
+func (p *Past) unlike(commit Commit, root fs.FS) (paths, folders []string) {
+	for _, path := range p.there(root) {
+		id, err := commit.TreeID(path)
+		if err != nil || id == "" { // a file
+			paths = append(paths, path)
+			continue
+		}
+		if folder := content(path+"/", id); !p.seen[folder] {
+			paths, folders = append(paths, path), append(folders, folder)
+		}
+	}
+	return paths, folders
+}
+
+// pastFile is a file of a commit that no later one had.
+type pastFile struct {
+	name  string
+	known *known // nil: it is to be decoded
+	data  []byte // nil with known
+}
+
+// unseen returns a file, unless a later commit had the same one.
+func (p *Past) unseen(root fs.FS, name string) (one pastFile, fresh bool, err error) {
 	info, err := fs.Stat(root, name)
 	if err != nil {
-		return nil, false, err
+		return pastFile{}, false, err
 	}
+	one.name = name
 	id, _ := info.Sys().(string) // git's, where a commit gives it
-	if id == "" || !p.seen[name+"\n"+id] {
-		data, err = readManifest(root, name)
+	if id != "" && p.seen[content(name, id)] {
+		return one, false, nil
+	}
+	if one.known = p.decoded[content(name, id)]; one.known == nil {
+		one.data, err = readManifest(root, name)
 		var tooLarge v1alpha1.Errors
 		if err != nil && !errors.As(err, &tooLarge) {
-			return nil, false, err
+			return pastFile{}, false, err
 		}
 	}
 	if id == "" {
-		sum := sha256.Sum256(data)
+		sum := sha256.Sum256(one.data)
 		id = hex.EncodeToString(sum[:])
 	}
-	fresh = !p.seen[name+"\n"+id]
-	p.seen[name+"\n"+id] = true
-	return data, fresh, nil
+	fresh = !p.seen[content(name, id)]
+	p.seen[content(name, id)] = true
+	return one, fresh, nil
 }
 
-// target completes the config of a file as it was at a commit.
-func (p *Past) target(ctx context.Context, commit Commit, root fs.FS, name string, data []byte) (Target, bool) {
-	file, err := v1alpha1.DecodeFile(name, data)
-	if err != nil {
-		return Target{}, false
+// target completes the config of a file as it was at a commit, with the settings that find
+// finds there.
+func (p *Past) target(ctx context.Context, commit Commit, find func(dir string) (Settings, []string, error), one pastFile) (Target, bool) {
+	k := one.known
+	if k == nil {
+		file, err := v1alpha1.DecodeFile(one.name, one.data)
+		if err != nil {
+			return Target{}, false
+		}
+		k = &known{file: file}
 	}
-	t := Target{File: name, Revision: commit.Revision(), known: &known{file: file}, commit: commit, history: p.o.History}
-	if err := t.complete(ctx, settingsOf(root), p.o.Selection); err != nil {
+	t := Target{File: one.name, Revision: commit.Revision(), known: k, commit: commit, history: p.o.History}
+	if err := t.complete(ctx, find, p.o.Selection); err != nil {
 		return Target{}, false
 	}
 	return t, true

@@ -50,7 +50,7 @@ func (p *Past) readPresent(ctx context.Context) (*present, error) {
 	if err != nil {
 		return nil, err
 	}
-	selected, err := p.manifests(root)
+	selected, err := manifests(root, p.there(root))
 	if err != nil {
 		return nil, err
 	}
