@@ -121,8 +121,11 @@ func TestAnySecondWithinTheQuota(t *testing.T) {
 func TestFurtherAlongFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var limits awslimit.Limits
+		var mu sync.Mutex
 		var order []string
 		cfg := awstest.Config(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
 			order = append(order, r.Method+" "+r.URL.Path)
 			_, _ = w.Write([]byte("{}"))
 		}), "us-east-2")
@@ -146,6 +149,8 @@ func TestFurtherAlongFirst(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		want := []string{"GET /2015-03-31/functions", "PUT /2015-03-31/functions/f/aliases/a", "POST /2015-03-31/functions/f/versions", "PUT /2015-03-31/functions/f/configuration",
 			"PUT /2015-03-31/functions/f/code", "GET /2015-03-31/functions/f/aliases/a", "GET /2015-03-31/functions/f/aliases"}
 		if len(order) != len(want) {
